@@ -1,0 +1,53 @@
+"""What every CRM connector adds to the base: reading deals."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from crm.records import DealRecord, OwnerRecord, PipelineRecord
+from integrations.base.connector import BaseConnector
+from integrations.base.http import CallStatistics
+from integrations.base.records import Page
+from invoices.drafts import InvoiceDraft
+
+
+class CRMConnector(BaseConnector):
+    """Reads one account's deals, with their lines and parties."""
+
+    @property
+    @abstractmethod
+    def statistics(self) -> CallStatistics:
+        """Return what was called so far."""
+
+    @abstractmethod
+    def get_pipelines(self) -> list[PipelineRecord]:
+        """Return the pipelines and their stages."""
+
+    @abstractmethod
+    def get_owners(self) -> list[OwnerRecord]:
+        """Return the salespeople."""
+
+    @abstractmethod
+    def get_deals(
+        self, filters: Mapping[str, Any] | None = None, limit: int = 100, offset: str = ""
+    ) -> list[DealRecord]:
+        """Return up to `limit` deals that match, with their lines and parties."""
+
+    @abstractmethod
+    def get_deal_by_id(self, deal_id: str) -> DealRecord:
+        """Return one deal as it is now; raises NotFound and NotReadable."""
+
+    @abstractmethod
+    def deal_to_invoice_data(self, deal_id: str) -> InvoiceDraft:
+        """Return the invoice that a deal would make, read anew; what it lacks is named in it."""
+
+    @abstractmethod
+    def read_deals(self, position: dict[str, Any]) -> Iterator[Page]:
+        """Yield every deal, from a position that an earlier page carried ({} for the start)."""
+
+    @abstractmethod
+    def read_changed_deals(self, since: datetime, until: datetime, position: dict[str, Any]) -> Iterator[Page]:
+        """Yield deals changed in the window, both ends included."""

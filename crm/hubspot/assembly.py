@@ -1,0 +1,183 @@
+"""Puts deals together from HubSpot's separate answers: the deal, its associations, its lines and its parties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from crm.hubspot import mapping
+from crm.hubspot.client import BATCH, HubSpotClient
+from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord
+from integrations.base.records import Unreadable
+
+KINDS = ("companies", "contacts", "line_items")
+INLINE_KEY = {"companies": "companies", "contacts": "contacts", "line_items": "line items"}
+
+
+@dataclass(slots=True)
+class RawDeals:
+    """Deals as HubSpot sent them, with the ids around each; `missing` names what must still be asked for."""
+
+    raws: list[dict[str, Any]]
+    companies: dict[str, list[tuple[str, bool]]] = field(default_factory=dict)
+    contacts: dict[str, list[str]] = field(default_factory=dict)
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    missing: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def from_inline(cls, raws: list[dict[str, Any]]) -> RawDeals:
+        """Take the associations that came inline; a list that HubSpot cut at 100 is asked for again in full."""
+        deals = cls(raws)
+        for raw in raws:
+            deal_id = str(raw["id"])
+            deals.companies[deal_id] = mapping.inline_companies(raw)
+            deals.contacts[deal_id] = mapping.inline_ids(raw, "contacts")
+            deals.lines[deal_id] = mapping.inline_ids(raw, "line items")
+            for kind in KINDS:
+                if mapping.is_cut(raw, INLINE_KEY[kind]):
+                    deals.missing.setdefault(kind, []).append(deal_id)
+        return deals
+
+    @classmethod
+    def without_associations(cls, raws: list[dict[str, Any]]) -> RawDeals:
+        """Take deals from a search, which brings no associations."""
+        ids = [str(raw["id"]) for raw in raws]
+        return cls(raws, missing=dict.fromkeys(KINDS, ids) if ids else {})
+
+    def completed(self, client: HubSpotClient) -> RawDeals:
+        """Ask for the associations that are missing, and return the same deals with them."""
+        for kind, deal_ids in self.missing.items():
+            for batch in batches(deal_ids):
+                found = client.read_associations(kind, batch)
+                for deal_id in batch:
+                    self._take(kind, deal_id, found.get(deal_id, []))
+        self.missing = {}
+        return self
+
+    def _take(self, kind: str, deal_id: str, entries: list[dict[str, Any]]) -> None:
+        ids = list(dict.fromkeys(str(entry["toObjectId"]) for entry in entries))
+        if kind == "companies":
+            self.companies[deal_id] = mapping.associated_companies(entries)
+        elif kind == "contacts":
+            self.contacts[deal_id] = ids
+        else:
+            self.lines[deal_id] = ids
+
+
+@dataclass(slots=True)
+class PartyMemory:
+    """The parties that this run has fetched and can store: a buyer of a thousand deals is fetched once."""
+
+    companies: set[str] = field(default_factory=set)
+    contacts: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Parts:
+    """Lines and parties as HubSpot sent them, by id; parties of earlier pages are not repeated."""
+
+    lines: dict[str, dict[str, Any]]
+    companies: dict[str, dict[str, Any]]
+    contacts: dict[str, dict[str, Any]]
+
+
+def batches(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    """Yield the ids in HubSpot's batch size."""
+    for start in range(0, len(ids), BATCH):
+        yield ids[start : start + BATCH]
+
+
+def fetch_parts(
+    client: HubSpotClient,
+    names: mapping.PropertyNames,
+    deals: RawDeals,
+    pool: ThreadPoolExecutor,
+    memory: PartyMemory,
+) -> Parts:
+    """Fetch lines, and parties not seen in this run, some calls at a time; raises what a failing call raises."""
+    wanted = {
+        "line_items": (_distinct(deals.lines.values()), names.of_line()),
+        "companies": (
+            [
+                i
+                for i in _distinct([c[0] for c in found] for found in deals.companies.values())
+                if i not in memory.companies
+            ],
+            names.of_company(),
+        ),
+        "contacts": (
+            [i for i in _distinct(deals.contacts.values()) if i not in memory.contacts],
+            list(mapping.CONTACT_PROPERTIES),
+        ),
+    }
+    calls: dict[str, list[Future[list[dict[str, Any]]]]] = {
+        kind: [pool.submit(client.batch_read, kind, batch, properties) for batch in batches(ids)]
+        for kind, (ids, properties) in wanted.items()
+    }
+    found = {
+        kind: {str(raw["id"]): raw for call in futures for raw in call.result()} for kind, futures in calls.items()
+    }
+    memory.companies.update(i for i, raw in found["companies"].items() if mapping.is_storable(raw))
+    memory.contacts.update(i for i, raw in found["contacts"].items() if mapping.is_storable(raw))
+    return Parts(found["line_items"], found["companies"], found["contacts"])
+
+
+def _distinct(lists: Iterable[Iterable[str]]) -> list[str]:
+    return list(dict.fromkeys(i for ids in lists for i in ids))
+
+
+def assemble(
+    deals: RawDeals, context: mapping.AccountContext, parts: Parts
+) -> tuple[list[DealRecord], list[Unreadable]]:
+    """Return the deals with lines and parties, and those that cannot be read with the reason.
+
+    A deal whose line or party cannot be read is not readable itself: half a deal would make a wrong invoice.
+    """
+    records: list[DealRecord] = []
+    unreadable: list[Unreadable] = []
+    for raw in deals.raws:
+        deal_id = str(raw["id"])
+        try:
+            records.append(_assemble_one(raw, deal_id, deals, context, parts))
+        except mapping.NotReadable as problem:
+            unreadable.append(Unreadable(deal_id, f"Deal {deal_id}: {problem}", raw))
+    return records, unreadable
+
+
+def _assemble_one(
+    raw: dict[str, Any], deal_id: str, deals: RawDeals, context: mapping.AccountContext, parts: Parts
+) -> DealRecord:
+    company, question = mapping.choose_company(deals.companies.get(deal_id, []))
+    contact_ids = deals.contacts.get(deal_id, [])
+    record = mapping.to_deal(
+        raw,
+        context,
+        lines=_lines(deals.lines.get(deal_id, []), context.names, parts),
+        company=(company, question),
+        contact_id=contact_ids[0] if contact_ids else "",
+    )
+    return replace(record, companies=_companies(company, context.names, parts), contacts=_contacts(contact_ids, parts))
+
+
+def _lines(ids: list[str], names: mapping.PropertyNames, parts: Parts) -> list[LineRecord]:
+    lines = []
+    for line_id in ids:
+        if line_id not in parts.lines:
+            raise mapping.NotReadable(f"its line {line_id} was removed while it was read.")
+        try:
+            lines.append(mapping.to_line(parts.lines[line_id], names))
+        except mapping.NotReadable as problem:
+            raise mapping.NotReadable(f"on line {line_id}, {problem}") from problem
+    return lines
+
+
+def _companies(company_id: str, names: mapping.PropertyNames, parts: Parts) -> tuple[CompanyRecord, ...]:
+    raw = parts.companies.get(company_id)
+    return (mapping.to_company(raw, names),) if raw else ()
+
+
+def _contacts(ids: list[str], parts: Parts) -> tuple[ContactRecord, ...]:
+    raw = parts.contacts.get(ids[0]) if ids else None
+    return (mapping.to_contact(raw),) if raw else ()

@@ -1,0 +1,218 @@
+"""HubSpot's API: one method per endpoint, decoded data out, our errors raised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import requests
+from django.conf import settings
+
+from integrations.base.auth import CredentialManager, OAuthHandler
+from integrations.base.errors import (
+    IntegrationError,
+    InvalidResponse,
+    NotFound,
+    PermissionMissing,
+    ReauthorizationRequired,
+    RequestRejected,
+)
+from integrations.base.http import ApiClient, CallStatistics
+
+BATCH = 100  # inputs of a batch read, and records of a list page: HubSpot's maximum for both
+SEARCH_PAGE = 200  # HubSpot's maximum for a search page
+
+
+def object_path(kind: str, *parts: str) -> str:
+    """Return the path of a CRM object type in the configured API version (dated, or the older v3)."""
+    version = settings.HUBSPOT_API_VERSION
+    base = f"/crm/{version}/objects" if version.startswith("v") else f"/crm/objects/{version}"
+    return "/".join((base, kind, *parts))
+
+
+def area_path(area: str, *parts: str) -> str:
+    """Return the path of another API area ("crm/owners", "account-info") in the configured version."""
+    version = settings.HUBSPOT_API_VERSION
+    if version.startswith("v") and area.startswith("crm/"):
+        return "/".join(("/crm", "v4" if area == "crm/associations" else version, area.removeprefix("crm/"), *parts))
+    return "/".join((f"/{area}", version, *parts))
+
+
+def limited_wait(response: requests.Response) -> float:
+    """Return the seconds to wait after a 429 without Retry-After: 1 for a search, else the ten-second window."""
+    return 1.0 if b"SECONDLY" in response.content and b"TEN_SECONDLY" not in response.content else 10.0
+
+
+class HubSpotClient:
+    """Calls HubSpot for one account; refreshes an access token by the clock, and once when it is refused."""
+
+    def __init__(self, credentials: CredentialManager) -> None:
+        self._credentials = credentials
+        self._api = ApiClient(
+            provider="hubspot",
+            name="HubSpot",
+            base_url=settings.HUBSPOT_API_BASE,
+            headers=self._authorization,
+            limited_wait=limited_wait,
+        )
+
+    @property
+    def statistics(self) -> CallStatistics:
+        """Return what was called so far."""
+        return self._api.statistics
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._api.close()
+
+    def get_account(self) -> dict[str, Any]:
+        """Return the account's details."""
+        return _object(self._call("GET", area_path("account-info", "details")))
+
+    def get_pipelines(self) -> list[dict[str, Any]]:
+        """Return all deal pipelines with their stages."""
+        return _results(self._call("GET", area_path("crm/pipelines", "deals")))
+
+    def get_owners(self) -> list[dict[str, Any]]:
+        """Return all owners, archived ones too."""
+        owners: list[dict[str, Any]] = []
+        for archived in ("false", "true"):
+            after = None
+            while True:
+                params = {"limit": 500, "archived": archived, **({"after": after} if after else {})}
+                answer = self._call("GET", area_path("crm/owners"), params=params)
+                owners += _results(answer)
+                after = next_after(answer)
+                if not after:
+                    break
+        return owners
+
+    def list_deals(
+        self, properties: Sequence[str], associations: Sequence[str], *, after: str = "", limit: int = BATCH
+    ) -> dict[str, Any]:
+        """Return one page of deals in the order of their ids, with the first 100 associations of each kind inline."""
+        params = {"limit": limit, "properties": ",".join(properties), "associations": ",".join(associations)}
+        if after:
+            params["after"] = after
+        return _object(self._call("GET", object_path("deals"), params=params))
+
+    def get_deal(self, deal_id: str, properties: Sequence[str], associations: Sequence[str]) -> dict[str, Any]:
+        """Return one deal; raises NotFound when there is none or it is archived."""
+        params = {"properties": ",".join(properties), "associations": ",".join(associations)}
+        return _object(self._call("GET", object_path("deals", deal_id), params=params))
+
+    def search_deals(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        """Return one page of a search; see HubSpot's limits of 10,000 results and 5 searches a second."""
+        return _object(self._call("POST", object_path("deals", "search"), json=query))
+
+    def batch_read(self, kind: str, ids: Iterable[str], properties: Sequence[str]) -> list[dict[str, Any]]:
+        """Return up to 100 records by id, in no promised order; ids that are gone are left out."""
+        query = {
+            "inputs": [{"id": i} for i in ids],
+            "properties": list(properties),
+            "propertiesWithHistory": [],
+        }
+        return _results(self._call("POST", object_path(kind, "batch", "read"), json=query))
+
+    def read_associations(self, to_kind: str, deal_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """Return all associations of up to 100 deals as {deal id: [{"toObjectId", "associationTypes"}]}.
+
+        Deals without any are left out by HubSpot, in an answer of status 207 that is no failure.
+        """
+        found: dict[str, list[dict[str, Any]]] = {}
+        inputs: list[dict[str, str]] = [{"id": deal_id} for deal_id in deal_ids]
+        while inputs:
+            answer = self._call(
+                "POST",
+                area_path("crm/associations", "deals", to_kind, "batch", "read"),
+                json={"inputs": inputs},
+            )
+            inputs = []
+            for result in _results(answer):
+                deal_id = str(result["from"]["id"])
+                found.setdefault(deal_id, []).extend(result.get("to") or [])
+                if after := next_after(result):
+                    inputs.append({"id": deal_id, "after": after})
+        return found
+
+    def _authorization(self) -> dict[str, str]:
+        tokens = self._credentials.load()
+        if tokens.is_stale:
+            tokens = self._credentials.renew(self._refresh)
+        return {"Authorization": f"Bearer {tokens.access_token}"}
+
+    def _refresh(self, refresh_token: str) -> Any:
+        if not refresh_token:
+            raise ReauthorizationRequired(
+                "HubSpot does not accept this service key. Give a new one.", provider="hubspot"
+            )
+        return OAuthHandler("hubspot", self._credentials).refresh_token(refresh_token)
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        """Call once, and once more with a fresh token when the token was refused."""
+        used = self._credentials.load().access_token
+        try:
+            return self._api.call(method, path, repeatable=True, **options)  # all our calls here are reads
+        except RequestRejected as refusal:
+            if refusal.status not in {401, 530}:
+                raise _as_our_error(refusal) from refusal
+        self._credentials.renew(self._refresh, used=used)
+        try:
+            return self._api.call(method, path, repeatable=True, **options)
+        except RequestRejected as refusal:
+            raise _as_our_error(refusal) from refusal
+
+
+def _as_our_error(refusal: RequestRejected) -> IntegrationError:
+    body = refusal.body if isinstance(refusal.body, dict) else {}
+    facts: dict[str, Any] = {
+        "provider": "hubspot",
+        "status": refusal.status,
+        "request_id": refusal.request_id,
+    }
+    if refusal.status in {401, 530}:
+        return ReauthorizationRequired(
+            "HubSpot does not accept our access any more. Connect the account again.", **facts
+        )
+    if refusal.status == 403:
+        scopes = tuple(_missing_scopes(body))
+        return PermissionMissing(
+            "HubSpot did not grant this app " + (", ".join(scopes) or "what this read needs") + ". "
+            "Connect the account again and allow it.",
+            scopes=scopes,
+            **facts,
+        )
+    if refusal.status == 404:
+        return NotFound("HubSpot has no such record, or it was archived.", **facts)
+    if refusal.status == 477:
+        return RequestRejected(
+            "HubSpot is moving this account to another region; reading goes on when it has.", **facts
+        )
+    said = str(body.get("message") or "")[:300]
+    return RequestRejected(f"HubSpot refused the request (HTTP {refusal.status}). {said}".strip(), body=body, **facts)
+
+
+def _missing_scopes(body: Mapping[str, Any]) -> list[str]:
+    found: list[str] = []
+    for error in body.get("errors") or []:
+        found += (error.get("context") or {}).get("requiredGranularScopes") or []
+    return found
+
+
+def next_after(answer: Any) -> str:
+    """Return the cursor of the next page, "" on the last."""
+    paging = answer.get("paging") if isinstance(answer, dict) else None
+    return str(((paging or {}).get("next") or {}).get("after") or "")
+
+
+def _object(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise InvalidResponse("HubSpot sent an answer of an unexpected shape.", provider="hubspot")
+    return answer
+
+
+def _results(answer: Any) -> list[dict[str, Any]]:
+    results = _object(answer).get("results")
+    if not isinstance(results, list):
+        raise InvalidResponse("HubSpot sent an answer without results.", provider="hubspot")
+    return results

@@ -1,0 +1,253 @@
+"""HubSpot: its facts, and how its deals are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from crm.connector import CRMConnector
+from crm.converters import deal_to_draft
+from crm.hubspot import mapping
+from crm.hubspot.assembly import PartyMemory, RawDeals, assemble, fetch_parts
+from crm.hubspot.client import BATCH, SEARCH_PAGE, HubSpotClient, next_after
+from crm.hubspot.search import changed_deals_query, deals_query
+from crm.records import DealRecord, OwnerRecord, PipelineRecord
+from integrations.base.connector import (
+    Account,
+    ConnectionConfig,
+    ConnectorInfo,
+    IntegrationTestResult,
+    OAuthEndpoints,
+)
+from integrations.base.errors import IntegrationError, InvalidResponse, NotFound
+from integrations.base.http import CallStatistics
+from integrations.base.records import Page
+from invoices.drafts import InvoiceDraft
+
+PAGES_A_TRANSACTION = 10  # about 1,000 deals: below that a transaction's fixed cost shows, above it memory grows
+FETCHERS = 4  # beside the one lister; more gained nothing against a limit of 110 calls in 10 s
+ASSOCIATIONS = ("companies", "contacts", "line_items")
+
+
+class HubSpotConnector(CRMConnector):
+    """Reads the deals of one HubSpot account."""
+
+    info = ConnectorInfo(
+        slug="hubspot",
+        name="HubSpot",
+        category="crm",
+        stream="deals",
+        sync_task="crm.hubspot.tasks.sync_hubspot_deals",
+        accepts_service_key=True,
+    )
+    scopes = (
+        "oauth",
+        "crm.objects.deals.read",
+        "crm.objects.line_items.read",
+        "crm.objects.companies.read",
+        "crm.objects.contacts.read",
+    )
+    optional_scopes = ("crm.objects.owners.read",)
+
+    def __init__(self, connection_config: ConnectionConfig) -> None:
+        super().__init__(connection_config)
+        self.client = HubSpotClient(connection_config.credentials)
+        self.names = mapping.PropertyNames.from_options(connection_config.options)
+
+    @classmethod
+    def oauth(cls) -> OAuthEndpoints:
+        """Return HubSpot's dated OAuth endpoints; version 1 ends on 2027-02-16."""
+        token = f"{settings.HUBSPOT_API_BASE}/oauth/{settings.HUBSPOT_OAUTH_VERSION}/token"
+        return OAuthEndpoints(
+            authorize_url=f"{settings.HUBSPOT_APP_BASE}/oauth/authorize",
+            token_url=token,
+            introspect_url=f"{token}/introspect",
+            revoke_url=f"{token}/revoke",
+            client_id=settings.HUBSPOT_CLIENT_ID,
+            client_secret=settings.HUBSPOT_CLIENT_SECRET,
+            scopes=cls.scopes,
+            optional_scopes=cls.optional_scopes,
+        )
+
+    @property
+    def statistics(self) -> CallStatistics:
+        """Return what was called so far."""
+        return self.client.statistics
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self.client.close()
+
+    def authenticate(self) -> Account:
+        """Return the account that the token opens."""
+        facts = self.client.get_account()
+        portal = facts.get("portalId")
+        if not isinstance(portal, int):
+            raise InvalidResponse("HubSpot did not say which account this is.", provider="hubspot")
+        kept = (
+            "portalId",
+            "accountType",
+            "timeZone",
+            "companyCurrency",
+            "additionalCurrencies",
+            "uiDomain",
+            "dataHostingLocation",
+        )
+        return Account(
+            external_id=str(portal),
+            name=f"HubSpot {portal}",
+            time_zone=str(facts.get("timeZone") or "Africa/Lagos"),
+            currency=str(facts.get("companyCurrency") or "NGN"),
+            facts={key: facts[key] for key in kept if key in facts},
+        )
+
+    def test_connection(self) -> IntegrationTestResult:
+        """Try to read the account and one deal with its lines."""
+        try:
+            account = self.authenticate()
+            page = self.client.list_deals(self.names.of_deal(), ASSOCIATIONS, limit=1)
+        except IntegrationError as problem:
+            return IntegrationTestResult(False, problem.sentence, {"request_id": problem.request_id})
+        return IntegrationTestResult(
+            True,
+            f"{account.name} answers, and its deals can be read.",
+            {
+                "account": account.external_id,
+                "time_zone": account.time_zone,
+                "currency": account.currency,
+                "has_deals": bool(page.get("results")),
+                "calls": self.statistics.calls,
+            },
+        )
+
+    def get_pipelines(self) -> list[PipelineRecord]:
+        """Return the pipelines and their stages."""
+        return [mapping.to_pipeline(raw) for raw in self.client.get_pipelines()]
+
+    def get_owners(self) -> list[OwnerRecord]:
+        """Return the salespeople, archived ones too."""
+        return [mapping.to_owner(raw) for raw in self.client.get_owners()]
+
+    def get_deals(
+        self, filters: Mapping[str, Any] | None = None, limit: int = 100, offset: str = ""
+    ) -> list[DealRecord]:
+        """Return up to `limit` deals that match, newest id last; deals that cannot be read are left out.
+
+        Filters, all honoured by HubSpot itself: pipeline, stage, owner, text, amount_min, amount_max,
+        closed_since, closed_until, modified_since, modified_until (datetimes). `offset` is the last id of the
+        page before. Raises ValueError for an unknown filter.
+        """
+        found: list[dict[str, Any]] = []
+        while len(found) < limit:
+            size = min(SEARCH_PAGE, limit - len(found))
+            answer = self.client.search_deals(
+                deals_query(filters or {}, self.names.of_deal(), after_id=offset, limit=size)
+            )
+            found += answer["results"]
+            if len(answer["results"]) < size:
+                break
+            offset = str(found[-1]["id"])
+        deals = self._with_associations(found)
+        records, _ = assemble(deals, self._context, self._parts(deals))
+        return records
+
+    def get_deal_by_id(self, deal_id: str) -> DealRecord:
+        """Return one deal as it is now, with lines and parties; raises NotFound and NotReadable."""
+        raw = self.client.get_deal(deal_id, self.names.of_deal(), ASSOCIATIONS)
+        deals = RawDeals.from_inline([raw]).completed(self.client)
+        records, unreadable = assemble(deals, self._context, self._parts(deals))
+        if unreadable:
+            raise mapping.NotReadable(unreadable[0].reason)
+        if not records:
+            raise NotFound("HubSpot has no such deal.", provider="hubspot")
+        return records[0]
+
+    def deal_to_invoice_data(self, deal_id: str) -> InvoiceDraft:
+        """Return the invoice that a deal would make, read anew; what it lacks is named in it."""
+        return deal_to_draft(self.get_deal_by_id(deal_id), connection_id=self.config.connection_id or 0)
+
+    def read_deals(self, position: dict[str, Any]) -> Iterator[Page]:
+        """Yield every deal by HubSpot's list, which has no cap of 10,000, about 1,000 deals a page.
+
+        The next deals are listed while the lines of these are fetched and stored.
+        """
+        memory = PartyMemory()
+        _ = self._context  # asked for here, so that the token is at hand before threads without a database need it
+        with ThreadPoolExecutor(FETCHERS + 1) as pool:
+            listing: Future[tuple[RawDeals, str]] | None
+            listing = pool.submit(self._list_group, str(position.get("after", "")))
+            while listing is not None:
+                deals, after = listing.result()
+                listing = pool.submit(self._list_group, after) if after else None
+                yield self._page(deals, {"after": after}, pool, memory)
+
+    def read_changed_deals(self, since: datetime, until: datetime, position: dict[str, Any]) -> Iterator[Page]:
+        """Yield deals changed in the window, in the order of their ids.
+
+        The search is walked by id and never by its offset, which stops at 10,000; and never by the change time, which
+        loops for ever when one bulk edit gave more than 10,000 deals the same one.
+        """
+        memory = PartyMemory()
+        after_id = str(position.get("after_id", ""))
+        with ThreadPoolExecutor(FETCHERS) as pool:
+            while True:
+                query = changed_deals_query(since, until, self.names.of_deal(), after_id=after_id)
+                results = self.client.search_deals(query)["results"]
+                if not results:
+                    return
+                last_id = str(results[-1]["id"])
+                if last_id == after_id:
+                    raise InvalidResponse("HubSpot sent the same page of a search twice.", provider="hubspot")
+                after_id = last_id
+                yield self._page(self._with_associations(results), {"after_id": after_id}, pool, memory)
+                if len(results) < SEARCH_PAGE:
+                    return
+
+    def _list_group(self, after: str) -> tuple[RawDeals, str]:
+        """Return up to ten list pages and the cursor after them, "" at the end."""
+        found: list[dict[str, Any]] = []
+        for _ in range(PAGES_A_TRANSACTION):
+            answer = self.client.list_deals(self.names.of_deal(), ASSOCIATIONS, after=after, limit=BATCH)
+            results = answer.get("results")
+            if not isinstance(results, list):
+                raise InvalidResponse("HubSpot sent a page without results.", provider="hubspot")
+            found += results
+            following = next_after(answer)
+            if following and following == after:
+                raise InvalidResponse("HubSpot sent the same page of deals twice.", provider="hubspot")
+            after = following
+            if not after:
+                break
+        return RawDeals.from_inline(found).completed(self.client), after
+
+    def _with_associations(self, raws: list[dict[str, Any]]) -> RawDeals:
+        return RawDeals.without_associations(raws).completed(self.client)
+
+    def _parts(self, deals: RawDeals, pool: ThreadPoolExecutor | None = None, memory: PartyMemory | None = None) -> Any:
+        if pool is not None:
+            return fetch_parts(self.client, self.names, deals, pool, memory or PartyMemory())
+        with ThreadPoolExecutor(FETCHERS) as own_pool:
+            return fetch_parts(self.client, self.names, deals, own_pool, memory or PartyMemory())
+
+    def _page(self, deals: RawDeals, cursor: dict[str, Any], pool: ThreadPoolExecutor, memory: PartyMemory) -> Page:
+        records, unreadable = assemble(deals, self._context, self._parts(deals, pool, memory))
+        return Page(records=records, cursor=cursor, unreadable=unreadable)
+
+    @cached_property
+    def _context(self) -> mapping.AccountContext:
+        return mapping.AccountContext(
+            names=self.names,
+            zone=ZoneInfo(self.config.time_zone),
+            currency=self.config.currency,
+            stages={
+                (pipeline.external_id, stage_id): stage
+                for pipeline in self.get_pipelines()
+                for stage_id, stage in pipeline.stages.items()
+            },
+        )

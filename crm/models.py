@@ -1,0 +1,192 @@
+"""Deals and the parties around them, as the provider has them: each row keeps its source payload and a hash of it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django_scopes import ScopedManager
+
+from accounts.models import Organization
+from integrations.models import Connection
+
+
+class SourceRecord(models.Model):
+    """What every record read from a CRM has."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
+    external_id = models.CharField(max_length=100)
+    source_updated_at = models.DateTimeField(null=True, blank=True)
+    payload = models.JSONField(default=dict, help_text=_("As the provider sent it."))
+    content_hash = models.CharField(max_length=32)
+    stored_at = models.DateTimeField(help_text=_("When this content was first stored here."))
+
+    class Meta:
+        abstract = True
+
+
+class Pipeline(models.Model):
+    """A pipeline of deals and its stages; `stages` maps a stage id to label, order and whether it is closed or won."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="pipelines")
+    external_id = models.CharField(max_length=100)
+    label = models.TextField()
+    stages = models.JSONField(default=dict)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ScopedManager(organization="organization")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="one_pipeline_per_id")]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Owner(models.Model):
+    """A salesperson at the provider; archived ones stay, because old deals name them."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="owners")
+    external_id = models.CharField(max_length=100)
+    name = models.TextField(blank=True)
+    email = models.TextField(blank=True)
+    is_archived = models.BooleanField(default=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ScopedManager(organization="organization")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="one_owner_per_id")]
+
+    def __str__(self) -> str:
+        return self.name or self.email or self.external_id
+
+
+class Company(SourceRecord):
+    """A buying company; `country` and `state` are free text, as people typed them."""
+
+    name = models.TextField(blank=True)
+    tin = models.TextField(_("TIN"), blank=True)
+    email = models.TextField(blank=True)
+    phone = models.TextField(blank=True)
+    description = models.TextField(blank=True)
+    street = models.TextField(blank=True)
+    city = models.TextField(blank=True)
+    state = models.TextField(blank=True)
+    postal_zone = models.TextField(blank=True)
+    country = models.TextField(blank=True)
+
+    objects = ScopedManager(organization="organization")
+
+    class Meta:
+        verbose_name_plural = _("companies")
+        constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="one_company_per_id")]
+
+    def __str__(self) -> str:
+        return self.name or self.external_id
+
+
+class Contact(SourceRecord):
+    """A person at a buyer, or the buyer."""
+
+    first_name = models.TextField(blank=True)
+    last_name = models.TextField(blank=True)
+    email = models.TextField(blank=True)
+    phone = models.TextField(blank=True)
+
+    objects = ScopedManager(organization="organization")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="one_contact_per_id")]
+
+    def __str__(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip() or self.email or self.external_id
+
+
+class DealQuerySet(models.QuerySet["Deal"]):
+    """Reads of deals that more than one caller needs."""
+
+    def won(self) -> DealQuerySet:
+        """Return deals that stand on a won stage and are not archived."""
+        return self.filter(is_won=True, is_archived=False)
+
+    def due(self) -> DealQuerySet:
+        """Return won deals whose invoice has not been looked at since their last change."""
+        return self.filter(invoice_due=True)
+
+
+class Deal(SourceRecord):
+    """A deal. `amount` is what somebody typed or HubSpot summed: it is shown and compared, never invoiced from."""
+
+    name = models.TextField(blank=True)
+    amount = models.DecimalField(max_digits=30, decimal_places=10, null=True, blank=True)
+    currency = models.CharField(max_length=3)
+    document_discount = models.DecimalField(max_digits=30, decimal_places=10, null=True, blank=True)
+    pipeline_external_id = models.CharField(max_length=100, blank=True)
+    stage_external_id = models.CharField(max_length=100, blank=True)
+    stage_label = models.TextField(blank=True)
+    is_won = models.BooleanField(default=False)
+    is_closed = models.BooleanField(default=False)
+    close_date = models.DateField(null=True, blank=True, help_text=_("In the account's time zone."))
+    owner_external_id = models.CharField(max_length=100, blank=True)
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="deals")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="deals")
+    company_question = models.TextField(
+        blank=True,
+        help_text=_("Why no company was chosen, when several stand on the deal and none is primary."),
+    )
+    url = models.TextField(blank=True)
+    is_archived = models.BooleanField(default=False)
+    invoice_due = models.BooleanField(
+        default=False, help_text=_("Won, and not looked at for invoicing since its last change.")
+    )
+
+    objects = ScopedManager(_manager_class=models.Manager.from_queryset(DealQuerySet), organization="organization")
+
+    class Meta:
+        ordering = ["-close_date", "-pk"]
+        constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="one_deal_per_id")]
+        indexes = [
+            models.Index(fields=["organization", "-close_date", "-id"], name="deal_list"),
+            models.Index(fields=["connection", "id"], condition=models.Q(invoice_due=True), name="deal_invoice_due"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.external_id
+
+
+class DealLine(models.Model):
+    """One line item of a deal; money is in the deal's currency, `amount` is the provider's own net total."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
+    deal = models.ForeignKey(Deal, on_delete=models.CASCADE, related_name="lines")
+    external_id = models.CharField(max_length=100)
+    position = models.IntegerField(default=0)
+    name = models.TextField(blank=True)
+    description = models.TextField(blank=True)
+    sku = models.TextField(blank=True)
+    quantity = models.DecimalField(max_digits=30, decimal_places=10, null=True, blank=True)
+    unit_price = models.DecimalField(max_digits=30, decimal_places=10, null=True, blank=True)
+    unit_discount = models.DecimalField(
+        max_digits=30, decimal_places=10, null=True, blank=True, help_text=_("Money off each unit.")
+    )
+    discount_percent = models.DecimalField(max_digits=30, decimal_places=10, null=True, blank=True)
+    amount = models.DecimalField(max_digits=30, decimal_places=10, null=True, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    tax_rate = models.DecimalField(max_digits=30, decimal_places=10, null=True, blank=True)
+    tax_category = models.TextField(blank=True)
+    hsn_code = models.TextField(blank=True)
+    product_category = models.TextField(blank=True)
+    isic_code = models.TextField(blank=True)
+    payload = models.JSONField(default=dict)
+
+    objects = ScopedManager(organization="deal__organization")
+
+    class Meta:
+        ordering = ["position", "pk"]
+        constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="one_deal_line_per_id")]
+
+    def __str__(self) -> str:
+        return self.name or self.external_id

@@ -1,0 +1,120 @@
+"""A CRM's deals and parties in our dataclasses, not stored yet. Money is Decimal in the record's currency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """One stage of a pipeline."""
+
+    label: str
+    order: int
+    is_closed: bool
+    is_won: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRecord:
+    """A pipeline; `stages` by their external id."""
+
+    external_id: str
+    label: str
+    stages: dict[str, StageRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRecord:
+    """A salesperson."""
+
+    external_id: str
+    name: str
+    email: str
+    is_archived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyRecord:
+    """A buying company as its people typed it."""
+
+    external_id: str
+    name: str
+    tin: str
+    email: str
+    phone: str
+    description: str
+    street: str
+    city: str
+    state: str
+    postal_zone: str
+    country: str
+    source_updated_at: datetime | None
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRecord:
+    """A person at a buyer."""
+
+    external_id: str
+    first_name: str
+    last_name: str
+    email: str
+    phone: str
+    source_updated_at: datetime | None
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LineRecord:
+    """One line item; `unit_discount` is money off each unit, `amount` the provider's own net total."""
+
+    external_id: str
+    position: int
+    name: str
+    description: str
+    sku: str
+    quantity: Decimal | None
+    unit_price: Decimal | None
+    unit_discount: Decimal | None
+    discount_percent: Decimal | None
+    amount: Decimal | None
+    currency: str
+    tax_rate: Decimal | None
+    tax_category: str
+    hsn_code: str
+    product_category: str
+    isic_code: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DealRecord:
+    """A deal with its lines; parties are named by their external ids and come beside it when they are new."""
+
+    external_id: str
+    name: str
+    amount: Decimal | None
+    currency: str
+    document_discount: Decimal | None
+    pipeline_external_id: str
+    stage_external_id: str
+    stage_label: str
+    is_won: bool
+    is_closed: bool
+    close_date: date | None
+    owner_external_id: str
+    url: str
+    is_archived: bool
+    source_updated_at: datetime | None
+    payload: dict[str, Any]
+    company_external_id: str = ""
+    company_question: str = ""
+    contact_external_id: str = ""
+    lines: tuple[LineRecord, ...] = ()
+    companies: tuple[CompanyRecord, ...] = field(default=(), compare=False)
+    contacts: tuple[ContactRecord, ...] = field(default=(), compare=False)

@@ -1,0 +1,203 @@
+"""Stores pages of deals: COPY, compare, write what changed; never an older version over a newer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from django.db import connection as database
+from django.utils import timezone
+
+from crm.models import Company, Contact, Deal, DealLine, Owner, Pipeline
+from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord, OwnerRecord, PipelineRecord
+from integrations.base.records import content_hash
+from integrations.bulk import Upserted, upsert
+from integrations.models import Connection
+from integrations.services.syncs import SaveCounts
+
+SOURCE_COLUMNS = (
+    "organization_id",
+    "connection_id",
+    "external_id",
+    "source_updated_at",
+    "payload",
+    "content_hash",
+    "stored_at",
+)
+COMPANY_COLUMNS = (
+    "name",
+    "tin",
+    "email",
+    "phone",
+    "description",
+    "street",
+    "city",
+    "state",
+    "postal_zone",
+    "country",
+)
+CONTACT_COLUMNS = ("first_name", "last_name", "email", "phone")
+DEAL_COLUMNS = (
+    "name", "amount", "currency", "document_discount", "pipeline_external_id", "stage_external_id", "stage_label",
+    "is_won", "is_closed", "close_date", "owner_external_id", "company_question", "url", "is_archived",
+)  # fmt: skip
+LINE_COLUMNS = (
+    "external_id", "position", "name", "description", "sku", "quantity", "unit_price", "unit_discount",
+    "discount_percent", "amount", "currency", "tax_rate", "tax_category", "hsn_code", "product_category", "isic_code",
+)  # fmt: skip
+
+
+def save_structure(
+    *, connection: Connection, pipelines: Sequence[PipelineRecord], owners: Sequence[OwnerRecord]
+) -> None:
+    """Store pipelines and owners; there are few, so one statement each does."""
+    Pipeline.objects.bulk_create(
+        [
+            Pipeline(
+                organization_id=connection.organization_id,
+                connection=connection,
+                external_id=pipeline.external_id,
+                label=pipeline.label,
+                stages={stage_id: asdict(stage) for stage_id, stage in pipeline.stages.items()},
+                updated_at=timezone.now(),
+            )
+            for pipeline in pipelines
+        ],
+        update_conflicts=True,
+        unique_fields=["connection", "external_id"],
+        update_fields=["label", "stages", "updated_at"],
+    )
+    Owner.objects.bulk_create(
+        [
+            Owner(
+                organization_id=connection.organization_id,
+                connection=connection,
+                updated_at=timezone.now(),
+                **asdict(owner),
+            )
+            for owner in owners
+        ],
+        update_conflicts=True,
+        unique_fields=["connection", "external_id"],
+        update_fields=["name", "email", "is_archived", "updated_at"],
+    )
+
+
+def save_deals(*, connection: Connection, records: Sequence[DealRecord]) -> SaveCounts:
+    """Store deals with their lines and parties, inside the caller's transaction.
+
+    A deal whose content did not change costs no write. A changed company makes its won deals due again, so that
+    a draft that waited for its TIN is looked at anew.
+    """
+    if not records:
+        return SaveCounts()
+    companies = _save_parties(connection, Company, COMPANY_COLUMNS, (c for deal in records for c in deal.companies))
+    contacts = _save_parties(connection, Contact, CONTACT_COLUMNS, (c for deal in records for c in deal.contacts))
+    deals = _save_deal_rows(connection, records)
+    _save_lines(connection, records, deals)
+    _mark_due(list(companies.changed.values()), list(contacts.changed.values()))
+    distinct = len({record.external_id for record in records})
+    return SaveCounts(len(deals.created), len(deals.changed), distinct - len(deals.created) - len(deals.changed))
+
+
+def _source_values(connection: Connection, record: Any, digest: str) -> tuple[Any, ...]:
+    return (
+        connection.organization_id,
+        connection.pk,
+        record.external_id,
+        record.source_updated_at,
+        orjson.dumps(record.payload).decode(),
+        digest,
+        timezone.now(),
+    )
+
+
+def _save_parties(
+    connection: Connection,
+    model: type[Company | Contact],
+    columns: tuple[str, ...],
+    records: Iterable[CompanyRecord | ContactRecord],
+) -> Upserted:
+    distinct = {record.external_id: record for record in records}
+    if not distinct:
+        return Upserted({}, {})
+    rows = (
+        (
+            *_source_values(connection, record, content_hash([getattr(record, column) for column in columns])),
+            *(getattr(record, column) for column in columns),
+        )
+        for record in distinct.values()
+    )
+    return upsert(model, (*SOURCE_COLUMNS, *columns), rows)
+
+
+def deal_hash(deal: DealRecord) -> str:
+    """Return the hash of all that an invoice could be made from: the deal, its lines and its chosen parties."""
+    facts = [str(getattr(deal, column)) for column in DEAL_COLUMNS]
+    parties = [deal.company_external_id, deal.contact_external_id]
+    lines = [[str(getattr(line, column)) for column in LINE_COLUMNS] for line in deal.lines]
+    return content_hash(facts, parties, lines)
+
+
+def _save_deal_rows(connection: Connection, records: Sequence[DealRecord]) -> Upserted:
+    companies = _ids_of(Company, connection, {deal.company_external_id for deal in records})
+    contacts = _ids_of(Contact, connection, {deal.contact_external_id for deal in records})
+    rows = (
+        (
+            *_source_values(connection, deal, deal_hash(deal)),
+            *(getattr(deal, column) for column in DEAL_COLUMNS),
+            companies.get(deal.company_external_id),
+            contacts.get(deal.contact_external_id),
+            deal.is_won and not deal.is_archived,
+        )
+        for deal in records
+    )
+    return upsert(Deal, (*SOURCE_COLUMNS, *DEAL_COLUMNS, "company_id", "contact_id", "invoice_due"), rows)
+
+
+def _ids_of(model: type[Company | Contact], connection: Connection, external_ids: set[str]) -> dict[str, int]:
+    rows = model.objects.filter(connection=connection, external_id__in=external_ids - {""})
+    return dict(rows.values_list("external_id", "pk"))
+
+
+def _save_lines(connection: Connection, records: Sequence[DealRecord], deals: Upserted) -> None:
+    """Replace the lines of deals that were written; the others' lines are part of their unchanged content."""
+    written = deals.written
+    if deals.changed:
+        DealLine.objects.filter(deal_id__in=list(deals.changed.values())).delete()
+    lines = {
+        line.external_id: (written[deal.external_id], line)
+        for deal in records
+        if deal.external_id in written
+        for line in deal.lines
+    }
+    if not lines:
+        return
+    # A line moves to another deal when deals are merged; it must not be met twice.
+    DealLine.objects.filter(connection=connection, external_id__in=list(lines)).delete()
+    with database.cursor() as cursor, cursor.copy(_lines_copy()) as copy:
+        for deal_id, line in lines.values():
+            copy.write_row(_line_values(connection, deal_id, line))
+
+
+def _lines_copy() -> str:
+    columns = ", ".join(f'"{column}"' for column in ("connection_id", "deal_id", *LINE_COLUMNS, "payload"))
+    return f"COPY {DealLine._meta.db_table} ({columns}) FROM STDIN"
+
+
+def _line_values(connection: Connection, deal_id: int, line: LineRecord) -> tuple[Any, ...]:
+    return (
+        connection.pk,
+        deal_id,
+        *(getattr(line, column) for column in LINE_COLUMNS),
+        orjson.dumps(line.payload).decode(),
+    )
+
+
+def _mark_due(company_ids: list[int], contact_ids: list[int]) -> None:
+    if company_ids:
+        Deal.objects.won().filter(company_id__in=company_ids).update(invoice_due=True)
+    if contact_ids:
+        Deal.objects.won().filter(contact_id__in=contact_ids).update(invoice_due=True)

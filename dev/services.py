@@ -1,0 +1,128 @@
+"""The demo's processes: the sandbox, the web, one worker a queue, and beat."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import requests
+
+from dev.children import Child, command_of, end_process, is_alive
+from dev.environment import ROOT
+from dev.ports import Ports
+from dev.say import Refusal
+
+QUEUES = {"high_priority": 1, "standard": 2, "batch": 1}  # worker processes of each
+
+
+def settings_for(environment: dict[str, str], ports: Ports) -> dict[str, str]:
+    """Return the environment in which everything points to the sandbox."""
+    sandbox = f"http://127.0.0.1:{ports.sandbox}"
+    return {
+        **environment,
+        "PYTHONUNBUFFERED": "1",
+        "PUBLIC_URL": f"http://127.0.0.1:{ports.web}",
+        "TAXPOYNT_ENVIRONMENT": "sandbox",
+        "HUBSPOT_API_BASE": sandbox,
+        "HUBSPOT_APP_BASE": sandbox,
+        "HUBSPOT_CLIENT_ID": "sandbox-client",
+        "HUBSPOT_CLIENT_SECRET": "sandbox-secret",
+        "SQUARE_BASE": sandbox,
+        "MBS_BASE_URL": sandbox,
+        "LOG_JSON": "false",
+    }
+
+
+class Services:
+    """Starts and ends the demo's processes, and ends those that a killed demo left behind."""
+
+    def __init__(self, home: Path, environment: dict[str, str], ports: Ports) -> None:
+        self._home = home
+        self._environment = environment
+        self._ports = ports
+        self._children: list[Child] = []
+        self._remembered = home / "pids.json"
+
+    def manage(self, *words: str) -> None:
+        """Run a management command; raises Refusal with the end of what it said."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
+            raise Refusal(f"manage.py {words[0]} failed:\n{said}", exit_code=1)
+
+    def start_sandbox(self) -> None:
+        """Start the sandbox and wait until it answers."""
+        self._start("sandbox", "-m", "sandbox", "--port", str(self._ports.sandbox))
+        self._wait_for("sandbox", f"http://127.0.0.1:{self._ports.sandbox}/api")
+
+    def start_product(self) -> None:
+        """Start the web, the workers and beat, and wait until the web answers."""
+        bind = f"127.0.0.1:{self._ports.web}"
+        self._start(
+            "web", "-m", "gunicorn", "taxpoynt.wsgi", "--bind", bind, "--workers", "1", "--threads", "8",
+            "--worker-class", "gthread",
+        )  # fmt: skip
+        celery = ("-m", "celery", "-A", "taxpoynt")
+        for queue, processes in QUEUES.items():
+            self._start(
+                f"worker-{queue}", *celery, "worker", "-Q", queue, "--concurrency", str(processes), "-n", f"{queue}@%h",
+                "--without-mingle", "--without-gossip", "-l", "INFO",
+            )  # fmt: skip
+        scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
+        self._start("beat", *celery, "beat", "--scheduler", scheduler, "--pidfile", "", "-l", "INFO")
+        self._wait_for("web", f"http://{bind}/readyz")
+
+    def check(self) -> None:
+        """Raise Refusal when one of them has ended by itself."""
+        for child in self._children:
+            if child.has_ended():
+                raise Refusal(
+                    f"The process “{child.name}” ended by itself. Its log, {child.log.relative_to(ROOT)}, ends:\n"
+                    f"{child.last_lines()}",
+                    exit_code=1,
+                )
+
+    def end(self) -> None:
+        """End all of them, the last started first."""
+        for child in self._children:
+            with contextlib.suppress(ProcessLookupError):
+                child.process.send_signal(signal.SIGTERM)
+        for child in reversed(self._children):
+            child.end(patience=8)
+        self._remembered.unlink(missing_ok=True)
+
+    def end_orphans(self) -> None:
+        """End what a killed demo left running."""
+        with contextlib.suppress(OSError, ValueError):
+            for pid, words in json.loads(self._remembered.read_text()):
+                if is_alive(pid) and words in command_of(pid):
+                    end_process(pid, signal.SIGTERM, patience=5, group=True)
+        self._remembered.unlink(missing_ok=True)
+
+    def _start(self, name: str, *words: str) -> None:
+        log = self._home / "log" / f"{name}.log"
+        self._children.append(Child(name, [sys.executable, *words], log=log, env=self._environment, cwd=ROOT))
+        known = [(child.process.pid, " ".join(child.process.args[1:3])) for child in self._children]  # type: ignore[index]
+        self._remembered.write_text(json.dumps(known))
+
+    def _wait_for(self, name: str, address: str) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            self.check()
+            with contextlib.suppress(requests.RequestException):
+                if requests.get(address, timeout=5).ok:
+                    return
+            time.sleep(0.1)
+        raise Refusal(f"The process “{name}” did not answer at {address} within a minute.", exit_code=1)

@@ -1,0 +1,96 @@
+"""What every connector is: a head of facts, then few methods, always in the same order."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from integrations.base.auth import CredentialManager
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationTestResult:
+    """The outcome of a connection test: a yes or no, a sentence for people, and facts to show."""
+
+    success: bool
+    message: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthEndpoints:
+    """Where a provider's OAuth lives, and as whom we speak to it."""
+
+    authorize_url: str
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scopes: tuple[str, ...] = ()
+    optional_scopes: tuple[str, ...] = ()
+    introspect_url: str = ""
+    revoke_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorInfo:
+    """A connector's facts: `slug` is in URLs and rows, `name` is for people, `category` is crm or pos.
+
+    `sync_task` is the Celery task that reads everything due for one connection id.
+    """
+
+    slug: str
+    name: str
+    category: str
+    stream: str
+    sync_task: str
+    accepts_service_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The outside account that a connection reaches; `facts` is what its provider says about it."""
+
+    external_id: str
+    name: str
+    time_zone: str = "Africa/Lagos"
+    currency: str = "NGN"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionConfig:
+    """What a connector needs to know of one connection; `options` holds the organization's own choices."""
+
+    credentials: CredentialManager
+    connection_id: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    time_zone: str = "Africa/Lagos"
+    currency: str = "NGN"
+
+
+class BaseConnector(ABC):
+    """Speaks to one account of one provider."""
+
+    info: ClassVar[ConnectorInfo]
+
+    def __init__(self, connection_config: ConnectionConfig) -> None:
+        self.config = connection_config
+
+    @classmethod
+    @abstractmethod
+    def oauth(cls) -> OAuthEndpoints:
+        """Return the provider's OAuth endpoints and our application there, from the settings."""
+
+    @abstractmethod
+    def authenticate(self) -> Account:
+        """Make one authorized call and return the account; raises IntegrationError as it fails."""
+
+    @abstractmethod
+    def test_connection(self) -> IntegrationTestResult:
+        """Try the connection and say what was found; never raises IntegrationError."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the pooled network connections."""

@@ -1,0 +1,250 @@
+"""The one door for outgoing calls: one session, every call with a timeout, every failure as one of our errors."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import requests
+import structlog
+from requests.adapters import HTTPAdapter
+
+from integrations.base.errors import (
+    InvalidResponse,
+    RateLimited,
+    RequestRejected,
+    TransientError,
+    UnknownOutcome,
+)
+from integrations.base.ratelimit import WindowPacer
+
+logger = structlog.get_logger(__name__)
+
+USER_AGENT = "TaxPoynt/0.1"
+POOL_SIZE = 16  # above the number of fetchers of one run, so that no connection is opened and thrown away
+TRIES = 3
+MAX_WAIT = 15.0  # seconds; a longer wait belongs to the task, not to a worker that sits still
+GATEWAY_STATUSES = frozenset({423, 502, 503, 504, 521, 522, 523, 524})
+
+
+@dataclass(slots=True)
+class CallStatistics:
+    """What a client did: numbers of calls and retries, and seconds waited; shared by the threads of one run."""
+
+    calls: int = 0
+    retries: int = 0
+    waited_seconds: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, *, calls: int = 0, retries: int = 0, waited: float = 0.0) -> None:
+        """Count under the lock."""
+        with self.lock:
+            self.calls += calls
+            self.retries += retries
+            self.waited_seconds += waited
+
+
+def retry_wait(response: requests.Response | None, attempt: int) -> float:
+    """Return the seconds to wait before another try: what the answer asks for, clamped, else 0.5, 1, 2 …"""
+    asked = response.headers.get("Retry-After", "") if response is not None else ""
+    if asked.replace(".", "", 1).isdigit():
+        return min(float(asked), MAX_WAIT)
+    return min(0.5 * 2**attempt, MAX_WAIT)
+
+
+class ApiClient:
+    """Calls one outside system.
+
+    `headers` is called before each request, so that a fresh token is always used. `limited_wait` reads the wait
+    in seconds from a 429 that names no Retry-After. A repeat happens only where it is harmless: `repeatable`.
+    Raises RateLimited and TransientError after three tries, UnknownOutcome when an unrepeatable call broke off,
+    RequestRejected for any other answer of 400 and above, InvalidResponse for a body that is not JSON.
+    """
+
+    def __init__(
+        self,
+        *,
+        provider: str,
+        name: str,
+        base_url: str,
+        headers: Callable[[], Mapping[str, str]] | None = None,
+        limited_wait: Callable[[requests.Response], float] | None = None,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 30.0,
+    ) -> None:
+        self.provider = provider
+        self.name = name
+        self.base_url = base_url
+        self.statistics = CallStatistics()
+        self._headers = headers or dict
+        self._limited_wait = limited_wait
+        self._timeout = (connect_timeout, read_timeout)
+        self._pacer = WindowPacer()
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = USER_AGENT
+        # Proxies and .netrc of the machine must not reroute or add credentials to a tenant's calls.
+        self._session.trust_env = False
+        adapter = HTTPAdapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE, max_retries=0)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._session.close()
+
+    def get(self, path: str, **options: Any) -> Any:
+        """Return the decoded answer of a GET."""
+        return self.call("GET", path, **options)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        body: bytes | None = None,
+        form: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+        read_timeout: float | None = None,
+    ) -> Any:
+        """Make one call and return its decoded JSON (None for an empty body).
+
+        `body` is sent byte for byte as JSON; `repeatable` defaults to True for GET only.
+        """
+        response = self.send(
+            method,
+            path,
+            params=params,
+            data=body if body is not None else form if form is not None else _dumps(json),
+            content_type="application/x-www-form-urlencoded" if form is not None else "application/json",
+            repeatable=method == "GET" if repeatable is None else repeatable,
+            read_timeout=read_timeout,
+        )
+        return self._decode(response)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None,
+        data: Any,
+        content_type: str,
+        repeatable: bool,
+        read_timeout: float | None,
+    ) -> requests.Response:
+        """Send with up to three tries and return an answer below 400."""
+        timeout = (self._timeout[0], read_timeout or self._timeout[1])
+        for attempt in range(TRIES):
+            last = not repeatable or attempt == TRIES - 1
+            try:
+                self.statistics.add(calls=1, waited=self._pacer.wait())
+                response = self._session.request(
+                    method,
+                    self.base_url + path,
+                    params=params,
+                    data=data,
+                    headers={**self._headers(), "Content-Type": content_type, "Accept": "application/json"},
+                    timeout=timeout,
+                    allow_redirects=False,
+                )
+            except requests.ConnectTimeout as problem:
+                error: TransientError | UnknownOutcome = self._unreachable(problem)
+            except requests.RequestException as problem:
+                error = self._broken_off(problem, repeatable)
+            else:
+                self._pacer.observe(response.headers)
+                if response.status_code < 400:
+                    return response
+                error = self._refusal(response)
+            if last or isinstance(error, UnknownOutcome):
+                raise error
+            self._pause(error, attempt)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _pause(self, error: TransientError, attempt: int) -> None:
+        wait = min(error.retry_after, MAX_WAIT) if error.retry_after else retry_wait(None, attempt)
+        logger.info("call_retried", provider=self.provider, reason=type(error).__name__, wait=round(wait, 2))
+        self.statistics.add(retries=1, waited=wait)
+        time.sleep(wait)
+
+    def _unreachable(self, problem: Exception) -> TransientError:
+        logger.warning("call_unreachable", provider=self.provider, reason=type(problem).__name__)
+        return TransientError(
+            f"{self.name} could not be reached. Nothing is lost; it is tried again.", provider=self.provider
+        )
+
+    def _broken_off(self, problem: Exception, repeatable: bool) -> TransientError | UnknownOutcome:
+        refused_before_sending = isinstance(problem, requests.ConnectionError) and "NewConnectionError" in repr(problem)
+        if repeatable or refused_before_sending:
+            return self._unreachable(problem)
+        logger.warning("call_broke_off", provider=self.provider, reason=type(problem).__name__)
+        return UnknownOutcome(
+            f"The connection to {self.name} broke off before its answer came, so the outcome is not known yet.",
+            provider=self.provider,
+        )
+
+    def _refusal(self, response: requests.Response) -> TransientError:
+        """Return the error to wait on; raises RequestRejected for an answer that no repeat will change."""
+        facts = {
+            "provider": self.provider,
+            "status": response.status_code,
+            "request_id": _request_id(response),
+        }
+        if response.status_code == 429:
+            wait = (
+                retry_wait(response, 0)
+                if "Retry-After" in response.headers or self._limited_wait is None
+                else self._limited_wait(response)
+            )
+            return RateLimited(f"{self.name} asks for fewer calls.", retry_after=wait, **facts)
+        if response.status_code in GATEWAY_STATUSES or response.status_code >= 500:
+            return TransientError(
+                f"{self.name} does not answer properly (HTTP {response.status_code}). "
+                "Nothing is lost; it is tried again.",
+                retry_after=retry_wait(response, 0) if "Retry-After" in response.headers else None,
+                **facts,
+            )
+        raise RequestRejected(
+            f"{self.name} refused the request (HTTP {response.status_code}).",
+            body=_loads_or_none(response),
+            **facts,
+        )
+
+    def _decode(self, response: requests.Response) -> Any:
+        if not response.content:
+            return None
+        try:
+            return orjson.loads(response.content)
+        except orjson.JSONDecodeError as problem:
+            raise InvalidResponse(
+                f"{self.name} sent an answer that cannot be read (not JSON).",
+                provider=self.provider,
+                status=response.status_code,
+                request_id=_request_id(response),
+            ) from problem
+
+
+def _dumps(value: Any) -> bytes | None:
+    return None if value is None else orjson.dumps(value)
+
+
+def _loads_or_none(response: requests.Response) -> Any:
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _request_id(response: requests.Response) -> str:
+    """Return the outside system's own reference for an error: HubSpot's correlationId or MBS's error.id."""
+    body = _loads_or_none(response) if response.status_code >= 400 else None
+    if not isinstance(body, dict):
+        return ""
+    error = body.get("error")
+    return str(body.get("correlationId") or (error.get("id", "") if isinstance(error, dict) else ""))

@@ -1,0 +1,33 @@
+"""A provider's data in our shape, not stored yet; and what one page of it is."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that could not be read: kept with its bytes and the reason, while the page goes on."""
+
+    external_id: str
+    reason: str
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records that commit together with the cursor after them; `done` marks the last page of a stream."""
+
+    records: list[Any]
+    cursor: dict[str, Any]
+    unreadable: list[Unreadable] = field(default_factory=list)
+    done: bool = False
+
+
+def content_hash(*parts: Any) -> str:
+    """Return a hash of JSON-able content, the same for the same content in any key order (32 hex characters)."""
+    return hashlib.blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()

@@ -1,0 +1,75 @@
+"""The fast way into PostgreSQL: COPY into a temporary table, then one INSERT … ON CONFLICT of what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection as database
+from django.db import models
+from psycopg import sql
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """What an upsert wrote: ids by external id, split into new rows and changed ones."""
+
+    created: dict[str, int]
+    changed: dict[str, int]
+
+    @property
+    def written(self) -> dict[str, int]:
+        """Return ids of all rows written, by external id."""
+        return {**self.created, **self.changed}
+
+
+def upsert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Upserted:
+    """Write rows keyed by (connection_id, external_id); an unchanged row is not touched, an older one never wins.
+
+    `columns` are column names, among them connection_id, external_id, content_hash and source_updated_at; jsonb
+    values are given as JSON text. Must run inside a transaction. Of two rows with one key the later-updated counts.
+    """
+    table = sql.Identifier(model._meta.db_table)
+    staged = sql.Identifier(f"staged_{model._meta.db_table}")
+    names = sql.SQL(", ").join(sql.Identifier(column) for column in columns)
+    with database.cursor() as cursor:
+        _stage(cursor, table, staged, names, rows)
+        cursor.execute(_upsert_statement(table, staged, names, columns))
+        created: dict[str, int] = {}
+        changed: dict[str, int] = {}
+        for external_id, row_id, is_new in cursor.fetchall():
+            (created if is_new else changed)[external_id] = row_id
+        cursor.execute(sql.SQL("DROP TABLE {}").format(staged))
+    return Upserted(created, changed)
+
+
+def _stage(cursor: Any, table: sql.Identifier, staged: sql.Identifier, names: sql.Composable, rows: Any) -> None:
+    cursor.execute(
+        sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(staged, names, table)
+    )
+    with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(staged, names)) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _upsert_statement(
+    table: sql.Identifier, staged: sql.Identifier, names: sql.Composable, columns: Sequence[str]
+) -> sql.Composable:
+    updates = sql.SQL(", ").join(
+        sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(column))
+        for column in columns
+        if column not in {"connection_id", "external_id"}
+    )
+    return sql.SQL(
+        """
+        INSERT INTO {table} AS kept ({names})
+        SELECT DISTINCT ON (external_id) {names} FROM {staged}
+        ORDER BY external_id, source_updated_at DESC NULLS LAST
+        ON CONFLICT (connection_id, external_id) DO UPDATE SET {updates}
+        WHERE kept.content_hash IS DISTINCT FROM EXCLUDED.content_hash
+          AND (kept.source_updated_at IS NULL OR EXCLUDED.source_updated_at IS NULL
+               OR kept.source_updated_at <= EXCLUDED.source_updated_at)
+        RETURNING kept.external_id, kept.id, (kept.xmax = 0)
+        """
+    ).format(table=table, names=names, staged=staged, updates=updates)

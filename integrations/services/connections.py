@@ -1,0 +1,147 @@
+"""Connecting, disconnecting and asking for a sync."""
+
+from __future__ import annotations
+
+import json
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+from django_scopes import scopes_disabled
+
+from accounts.models import Organization, User
+from integrations.base.auth import CredentialManager, Tokens
+from integrations.base.connector import Account, BaseConnector, ConnectionConfig
+from integrations.base.registry import get_connector_class
+from integrations.models import Connection, ConnectionStatus
+
+logger = structlog.get_logger(__name__)
+
+NIGHTLY_HOUR = "2"
+NIGHTLY_ZONE = "Africa/Lagos"
+
+
+class ConnectRefused(Exception):
+    """An account that cannot be connected; `str()` is the sentence for people."""
+
+
+def connect_account(
+    *, organization: Organization, provider: str, tokens: Tokens, connected_by: User | None = None
+) -> Connection:
+    """Identify the account that the tokens open, and make or renew this organization's connection to it.
+
+    Raises ConnectRefused when the account is connected elsewhere, and what the connector's `authenticate` raises.
+    The nightly sync is scheduled and the first sync asked for in the same transaction.
+    """
+    connector_class = get_connector_class(provider)
+    connector = connector_class(ConnectionConfig(credentials=CredentialManager(tokens=tokens)))
+    try:
+        account = connector.authenticate()
+    finally:
+        connector.close()
+    try:
+        with transaction.atomic():
+            connection = _save_connection(organization, provider, account, tokens, connected_by)
+            schedule_nightly_sync(connection)
+            request_sync(connection=connection)
+    except IntegrityError as conflict:
+        raise ConnectRefused(
+            f"The {connector_class.info.name} account {account.name} is already connected to another organization, "
+            "so nothing was changed. Disconnect it there first, or connect a different account."
+        ) from conflict
+    logger.info("connected", provider=provider, connection=connection.pk)
+    return connection
+
+
+def _save_connection(
+    organization: Organization, provider: str, account: Account, tokens: Tokens, connected_by: User | None
+) -> Connection:
+    live = Connection.objects.filter(
+        organization=organization, provider=provider, external_account_id=account.external_id
+    )
+    # The same account again is the same connection, whatever state it was in: its deals are already known by it.
+    connection = live.select_for_update().order_by("pk").first() or Connection(
+        organization=organization, provider=provider, external_account_id=account.external_id
+    )
+    connection.name = account.name
+    connection.status = ConnectionStatus.ACTIVE
+    connection.problem = ""
+    connection.time_zone = account.time_zone
+    connection.currency = account.currency
+    connection.account_facts = dict(account.facts)
+    connection.scopes = list(tokens.scopes)
+    connection.connected_by = connected_by or connection.connected_by
+    connection.last_good_call_at = timezone.now()
+    connection.save()
+    CredentialManager(connection.pk).store(tokens)
+    return connection
+
+
+def schedule_nightly_sync(connection: Connection) -> None:
+    """Make the nightly sync of a connection, once; staff may then change or disable it in the admin."""
+    crontab, _ = CrontabSchedule.objects.get_or_create(
+        minute="0",
+        hour=NIGHTLY_HOUR,
+        day_of_week="*",
+        day_of_month="*",
+        month_of_year="*",
+        timezone=NIGHTLY_ZONE,
+    )
+    PeriodicTask.objects.get_or_create(
+        name=f"Nightly sync of connection {connection.pk}",
+        defaults={
+            "crontab": crontab,
+            "task": get_connector_class(connection.provider).info.sync_task,
+            "args": json.dumps([connection.pk]),
+            "queue": "batch",
+            "description": f"{connection.organization}: {connection}",
+        },
+    )
+
+
+def request_sync(*, connection: Connection) -> None:
+    """Note in the database that a sync is wanted; whoever rings the workers may fail, this stays."""
+    Connection.objects.filter(pk=connection.pk).update(sync_requested_at=timezone.now())
+
+
+def mark_needs_reauthorization(*, connection: Connection, sentence: str) -> None:
+    """Stop reading a connection whose grant is gone, and say why."""
+    Connection.objects.filter(pk=connection.pk, status=ConnectionStatus.ACTIVE).update(
+        status=ConnectionStatus.NEEDS_REAUTHORIZATION, problem=sentence
+    )
+    connection.status = ConnectionStatus.NEEDS_REAUTHORIZATION
+    connection.problem = sentence
+
+
+def disconnect(*, connection: Connection) -> None:
+    """Wipe the tokens and stop the nightly sync; deals and invoices stay."""
+    with transaction.atomic():
+        Connection.objects.filter(pk=connection.pk).update(
+            status=ConnectionStatus.DISCONNECTED, problem="", sync_requested_at=None
+        )
+        CredentialManager(connection.pk).wipe()
+        PeriodicTask.objects.filter(name=f"Nightly sync of connection {connection.pk}").update(enabled=False)
+
+
+def connections_waiting_for_sync() -> list[Connection]:
+    """Return active connections of every organization whose wanted sync has not started."""
+    with scopes_disabled():
+        return list(
+            Connection.objects.filter(status=ConnectionStatus.ACTIVE, sync_requested_at__isnull=False).order_by(
+                "sync_requested_at"
+            )[:100]
+        )
+
+
+def connector_for(connection: Connection) -> BaseConnector:
+    """Return the connector that speaks to this connection's account, with its stored tokens."""
+    return get_connector_class(connection.provider)(
+        ConnectionConfig(
+            credentials=CredentialManager(connection.pk),
+            connection_id=connection.pk,
+            options=connection.options,
+            time_zone=connection.time_zone,
+            currency=connection.currency,
+        )
+    )

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class InvoicesConfig(AppConfig):
+    """Drafts, invoices and their submission to the tax authority."""
+
+    name = "invoices"
+    verbose_name = "Invoices"

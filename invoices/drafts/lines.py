@@ -1,0 +1,145 @@
+"""What is wrong with a draft's lines and sums, as sentences for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+
+from invoices.drafts.facts import InvoiceDraft, LineDraft, Missing
+from invoices.taxes import RATES, CannotCalculate, TaxableLine, Totals, calculate, line_amounts, money
+
+HSN_CODE = re.compile(r"\d{4}\.\d{2}")
+ISIC_CODE = re.compile(r"\d{4}")
+CATEGORIES = tuple(sorted({rate.category for rate in RATES}))
+PLACES = 6  # decimals that the database keeps of quantities and prices
+LARGEST = Decimal(10) ** 12  # far above any deal; a line of two such numbers still fits where it must
+LONGEST_TEXT = 500
+
+
+def line_defects(position: int, line: LineDraft, place: str) -> Iterator[Missing]:
+    """Yield what line number `position` (from 1) of `place` lacks or has wrong."""
+    path, who = f"lines.{position}", f"Line {position}"
+    where = f"Correct line {position} of {place}."
+    for name in ("name", "description"):
+        text = getattr(line, name).strip()
+        if not text:
+            yield Missing(f"{path}.{name}", f"{who}'s {name}", where)
+        elif len(text) > LONGEST_TEXT:
+            yield Missing(f"{path}.{name}", f"{who}'s {name} is longer than {LONGEST_TEXT} characters", where)
+    for field, sentence in _number_defects(line):
+        yield Missing(f"{path}.{field}", f"{who}{sentence}", where)
+    if not line.tax_category:
+        label = f"{who}'s tax category"
+        yield Missing(f"{path}.tax_category", label, f"{where} Or set a default on the business profile.")
+    elif line.tax_category not in CATEGORIES:
+        label = f"{who} has the tax category {line.tax_category[:30]}, which is none of {', '.join(CATEGORIES)}"
+        yield Missing(f"{path}.tax_category", label, where)
+    sentence = _classification_defect(line)
+    if sentence:
+        yield Missing(f"{path}.classification", f"{who}{sentence}", where)
+
+
+def sum_defects(draft: InvoiceDraft, place: str) -> Iterator[Missing]:
+    """Yield what is wrong with the document's discount, charge and total; silent while a line is unusable."""
+    where = f"Correct the amounts of {place}."
+    amounts = {"discount": draft.document_discount, "charge": draft.document_charge}
+    wrong = [name for name, amount in amounts.items() if _unusable(amount)]
+    for name in wrong:
+        yield Missing(f"document_{name}", f"The document's {name} ({shown(amounts[name])}) cannot be invoiced", where)
+    lines = [taxable(line) for line in draft.lines]
+    if wrong or not lines or None in lines:
+        return
+    whole = sum((line_amounts(line, Decimal(0)).net for line in lines if line), Decimal(0))
+    discount, charge = money(amounts["discount"]), money(amounts["charge"])
+    if discount > whole:
+        label = f"The document's discount ({shown(discount)}) is larger than the sum of its lines ({shown(whole)})"
+        yield Missing("document_discount", label, where)
+    elif charge and not whole:
+        yield Missing("document_charge", "The document has a charge but its lines come to nothing", where)
+    elif whole - discount + charge == 0:
+        yield Missing("total", "The invoice comes to nothing (0.00)", where)
+
+
+def totals_of(draft: InvoiceDraft, day: date) -> Totals | None:
+    """Return the document's sums at the rates of `day`, None while they cannot be worked out."""
+    lines = [taxable(line) for line in draft.lines]
+    if not lines or None in lines or _unusable(draft.document_discount) or _unusable(draft.document_charge):
+        return None
+    try:
+        return calculate(
+            [line for line in lines if line],
+            document_discount=draft.document_discount,
+            document_charge=draft.document_charge,
+            day=day,
+        )
+    except CannotCalculate:
+        return None
+
+
+def taxable(line: LineDraft) -> TaxableLine | None:
+    """Return the line for the arithmetic, None while one of its numbers is lacking or impossible."""
+    if line.quantity is None or line.unit_price is None or next(_number_defects(line), None):
+        return None
+    return TaxableLine(line.quantity, line.unit_price, line.discount, line.fee, line.tax_category)
+
+
+def shown(number: Decimal) -> str:
+    """Return a number as people write it: thousands set off, a true minus sign, never an endless one."""
+    if not number.is_finite() or number.adjusted() > 20:
+        return str(number)[:20]
+    return f"{number:,f}".replace("-", "−")[:40]
+
+
+def _number_defects(line: LineDraft) -> Iterator[tuple[str, str]]:
+    if line.quantity is None:
+        yield "quantity", "'s quantity"
+    elif _out_of_bounds(line.quantity) or line.quantity <= 0:
+        yield "quantity", f" has a quantity that cannot be invoiced ({shown(line.quantity)})"
+    if line.unit_price is None:
+        yield "unit_price", "'s price"
+    elif line.unit_price.is_finite() and line.unit_price < 0:
+        yield "unit_price", f" has a negative price ({shown(line.unit_price)}); a discount belongs in its own field"
+    elif _out_of_bounds(line.unit_price):
+        yield "unit_price", f" has a price that cannot be invoiced ({shown(line.unit_price)})"
+    for name in ("discount", "fee"):
+        if _unusable(getattr(line, name)):
+            yield name, f" has a {name} that cannot be invoiced ({shown(getattr(line, name))})"
+            return
+    if line.quantity is None or line.unit_price is None or _unusable(line.quantity) or _unusable(line.unit_price):
+        return
+    yield from _net_defect(line, line.quantity, line.unit_price)
+
+
+def _net_defect(line: LineDraft, quantity: Decimal, price: Decimal) -> Iterator[tuple[str, str]]:
+    amounts = line_amounts(TaxableLine(quantity, price, line.discount, line.fee, ""), Decimal(0))
+    if amounts.net < 0:
+        yield "discount", f"'s discount ({shown(amounts.discount)}) is larger than the line ({shown(amounts.gross)})"
+    elif amounts.net > LARGEST:
+        yield "net", f" comes to more than can be invoiced ({shown(amounts.net)})"
+
+
+def _classification_defect(line: LineDraft) -> str:
+    goods, service = (line.hsn_code, line.product_category), (line.isic_code, line.service_category)
+    if any(goods) and any(service):
+        return " has both a goods code and a service code; keep one"
+    if any(service):
+        if not ISIC_CODE.fullmatch(line.isic_code):
+            return f"'s service code (4 digits of the authority's list; it has {line.isic_code[:20]!r})"
+        return "" if line.service_category else f"'s service code ({line.isic_code} is not on the authority's list)"
+    if not any(goods):
+        return "'s classification (a goods code with its category, or a service code)"
+    if not HSN_CODE.fullmatch(line.hsn_code):
+        return f"'s goods code (written like 9403.20; it has {line.hsn_code[:20]!r})"
+    return "" if line.product_category.strip() else "'s product category, the words for its goods code"
+
+
+def _unusable(amount: Decimal) -> bool:
+    return _out_of_bounds(amount) or amount < 0
+
+
+def _out_of_bounds(number: Decimal) -> bool:
+    if not number.is_finite() or number.adjusted() > 12 or abs(number) > LARGEST:
+        return True
+    return number != 0 and int(number.normalize().as_tuple().exponent) < -PLACES

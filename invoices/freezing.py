@@ -1,0 +1,54 @@
+"""Freezes a complete draft under its number: the document's exact bytes, their hash, and the QR payload."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from invoices.document import Identity, build_document, check_document, document_bytes, due_date
+from invoices.drafts import InvoiceDraft, Seller
+from invoices.drafts.lines import totals_of
+from invoices.drafts.missing import tax_point
+from invoices.irn import make_irn
+from invoices.qr import qr_payload
+from invoices.taxes import Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What never changes again once the authority may have seen it. `issued_at` is on Nigeria's clock."""
+
+    number: str
+    irn: str
+    issued_at: datetime
+    due_date: date
+    totals: Totals
+    document: bytes
+    sha256: str
+    qr_payload: str
+
+
+def freeze(draft: InvoiceDraft, seller: Seller, *, number: str, issued_at: datetime, stamp: str) -> Frozen | None:
+    """Return the frozen invoice of a complete draft that carries the seller's defaults, None when it cannot be summed.
+
+    Raises DocumentInvalid when the authority's rules refuse the document, IrnInvalid and KeyFileInvalid when the
+    number or the key does.
+    """
+    totals = totals_of(draft, tax_point(draft.supply_date, issued_at.date()))
+    if totals is None:
+        return None
+    irn = make_irn(number, seller.service_id, issued_at.date())
+    identity = Identity(irn, issued_at)
+    document = document_bytes(build_document(identity=identity, seller=seller, draft=draft, totals=totals))
+    check_document(document)
+    return Frozen(
+        number=number,
+        irn=irn,
+        issued_at=issued_at,
+        due_date=due_date(issued_at.date(), seller.payment_terms_days),
+        totals=totals,
+        document=document,
+        sha256=hashlib.sha256(document).hexdigest(),
+        qr_payload=qr_payload(irn=irn, public_key=seller.public_key, certificate=seller.certificate, stamp=stamp),
+    )

@@ -1,0 +1,221 @@
+"""An invoice from draft to signature, and its lines. What may be in which status is the database's to enforce."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+from django_scopes import ScopedManager
+
+
+class Status(models.TextChoices):
+    """Where an invoice stands."""
+
+    DRAFT = "draft", _("Held: facts are missing")
+    READY = "ready", _("Ready to submit")
+    SUBMITTING = "submitting", _("Being submitted")
+    SIGNED = "signed", _("Signed by the authority")
+    REJECTED = "rejected", _("Rejected by the authority")
+    UNKNOWN = "unknown", _("Outcome not known yet")
+
+
+# Whoever submits picks from these; SUBMITTING comes back by its lease.
+WAITING = (Status.READY, Status.UNKNOWN)
+
+
+class InvoiceQuerySet(models.QuerySet["Invoice"]):
+    """Reads that have a name."""
+
+    def open_drafts(self) -> QuerySet[Invoice]:
+        """Return what is held back for lack of facts."""
+        return self.filter(status=Status.DRAFT)
+
+    def correctable(self) -> QuerySet[Invoice]:
+        """Return what a change of facts can move: drafts, and rejected invoices."""
+        return self.filter(status__in=[Status.DRAFT, Status.REJECTED])
+
+    def due(self, now: datetime) -> QuerySet[Invoice]:
+        """Return what should be submitted or asked about now, the longest waiting first."""
+        return self.filter(
+            status__in=WAITING, next_attempt_at__lte=now, business__submissions_paused_reason=""
+        ).order_by("next_attempt_at", "pk")
+
+    def abandoned(self, now: datetime) -> QuerySet[Invoice]:
+        """Return what a worker was submitting when it died."""
+        return self.filter(status=Status.SUBMITTING, lease_until__lt=now)
+
+    def unsettled(self) -> QuerySet[Invoice]:
+        """Return what somebody still has to look after or wait for, drafts left out."""
+        return self.exclude(status__in=[Status.DRAFT, Status.SIGNED])
+
+    def counts_by_status(self) -> dict[str, int]:
+        """Return {status: number} with every status named."""
+        counted = dict(self.order_by().values_list("status").annotate(Count("pk")))
+        return {status: counted.get(status, 0) for status in Status.values}
+
+
+class Invoice(models.Model):
+    """One invoice, made from one part of one deal or sale.
+
+    `document` is the exact text that goes to the authority as UTF-8, frozen when the invoice became READY and the
+    same on every attempt. `missing` lists {field, label, where}. Amounts are null while a draft cannot be added up.
+    """
+
+    organization = models.ForeignKey("accounts.Organization", on_delete=models.PROTECT, related_name="invoices")
+    business = models.ForeignKey(
+        "invoices.Business", on_delete=models.PROTECT, null=True, blank=True, related_name="invoices"
+    )
+    connection = models.ForeignKey("integrations.Connection", on_delete=models.PROTECT, related_name="invoices")
+    source_kind = models.CharField(max_length=20)
+    source_external_id = models.CharField(max_length=100)
+    source_part = models.CharField(max_length=20, default="1")
+    source_label = models.TextField(blank=True)
+    source_url = models.TextField(blank=True)
+
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
+    number = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001 - unique where there is one
+    irn = models.CharField(_("IRN"), max_length=50, null=True, blank=True, unique=True)
+    kind = models.CharField(max_length=3)
+    type_code = models.CharField(max_length=3, default="381")
+    issue_date = models.DateField(null=True, blank=True)
+    issue_time = models.TimeField(null=True, blank=True)
+    due_date = models.DateField(null=True, blank=True)
+    supply_date = models.DateField(null=True, blank=True)
+    currency = models.CharField(max_length=10, blank=True)
+    buyer_name = models.TextField(blank=True)
+    buyer_tin = models.TextField(_("buyer's TIN"), blank=True)
+    line_extension_amount = models.DecimalField(max_digits=20, decimal_places=2, null=True, blank=True)
+    allowance_amount = models.DecimalField(max_digits=20, decimal_places=2, null=True, blank=True)
+    tax_exclusive_amount = models.DecimalField(max_digits=20, decimal_places=2, null=True, blank=True)
+    tax_amount = models.DecimalField(max_digits=20, decimal_places=2, null=True, blank=True)
+    tax_inclusive_amount = models.DecimalField(max_digits=20, decimal_places=2, null=True, blank=True)
+    payable_amount = models.DecimalField(max_digits=20, decimal_places=2, null=True, blank=True)
+
+    missing = models.JSONField(default=list, blank=True)
+    draft = models.JSONField(default=dict, blank=True)
+    snapshot = models.JSONField(default=dict, blank=True)
+    document = models.TextField(null=True, blank=True)  # noqa: DJ001
+    document_sha256 = models.CharField(max_length=64, blank=True)
+    qr_payload = models.CharField(max_length=400, blank=True)
+    # No client has been given these by the authority yet; they wait for the day.
+    csid = models.TextField(null=True, blank=True)  # noqa: DJ001
+    server_qr = models.TextField(null=True, blank=True)  # noqa: DJ001
+
+    problem = models.TextField(blank=True, help_text=_("What is wrong and what to do, for people."))
+    problem_field = models.CharField(max_length=200, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    setbacks = models.PositiveSmallIntegerField(
+        default=0, help_text=_("Attempts in a row that settled nothing; the wait grows with them.")
+    )
+    seen_absent = models.BooleanField(
+        default=False, help_text=_("The authority was asked once since the last attempt and did not have it.")
+    )
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    ready_at = models.DateTimeField(null=True, blank=True)
+    signed_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ScopedManager(_manager_class=models.Manager.from_queryset(InvoiceQuerySet), organization="organization")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "source_kind", "source_external_id", "source_part"],
+                name="one_invoice_per_source",
+            ),
+            models.UniqueConstraint(fields=["business", "number"], name="one_invoice_per_number"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="invoice_status_known"),
+            models.CheckConstraint(
+                condition=~Q(status=Status.DRAFT)
+                | Q(number__isnull=True, irn__isnull=True, document__isnull=True, document_sha256=""),
+                name="a_draft_has_no_number",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=Status.DRAFT)
+                | (
+                    Q(
+                        business__isnull=False,
+                        number__isnull=False,
+                        irn__isnull=False,
+                        document__isnull=False,
+                        issue_date__isnull=False,
+                        payable_amount__isnull=False,
+                    )
+                    & Q(document_sha256__regex=r"^[0-9a-f]{64}$")
+                ),
+                name="an_invoice_has_number_and_document",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=Status.SIGNED, signed_at__isnull=False)
+                | (~Q(status=Status.SIGNED) & Q(signed_at__isnull=True)),
+                name="signed_means_signed_at",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=WAITING) | Q(next_attempt_at__isnull=False), name="waiting_has_a_time"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=Status.SUBMITTING) | Q(lease_until__isnull=False), name="submitting_has_a_lease"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_attempt_at", "id"], condition=Q(status__in=WAITING), name="invoice_due"),
+            models.Index(fields=["lease_until"], condition=Q(status=Status.SUBMITTING), name="invoice_leased"),
+            models.Index(fields=["organization", "-created_at"], name="invoice_newest"),
+            models.Index(fields=["organization", "status"], name="invoice_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number or self.source_label or self.source_external_id
+
+    @property
+    def body(self) -> bytes:
+        """Return the frozen bytes, b"" for a draft."""
+        return (self.document or "").encode()
+
+    @property
+    def missing_labels(self) -> list[str]:
+        """Return the names of the missing facts."""
+        return [fact["label"] for fact in self.missing]
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete a draft; raises ProtectedError for anything that has a number."""
+        if self.status != Status.DRAFT:
+            raise models.ProtectedError("An invoice that has a number is never deleted.", {self})
+        return super().delete(*args, **kwargs)
+
+
+class InvoiceLine(models.Model):
+    """One line of an invoice, for lists and reports; the document is what was handed in."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
+    position = models.PositiveIntegerField()
+    name = models.TextField()
+    description = models.TextField(blank=True)
+    sku = models.TextField(blank=True)
+    quantity = models.DecimalField(max_digits=20, decimal_places=6)
+    unit_price = models.DecimalField(max_digits=20, decimal_places=6)
+    discount_amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
+    fee_amount = models.DecimalField(max_digits=20, decimal_places=2, default=0)
+    net_amount = models.DecimalField(max_digits=20, decimal_places=2)
+    tax_category = models.CharField(max_length=30)
+    tax_rate = models.DecimalField(max_digits=5, decimal_places=2)
+    hsn_code = models.TextField(blank=True)
+    product_category = models.TextField(blank=True)
+    isic_code = models.TextField(blank=True)
+    service_category = models.TextField(blank=True)
+
+    objects = ScopedManager(organization="invoice__organization")
+
+    class Meta:
+        ordering = ["invoice", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "position"], name="one_line_per_position"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.position}. {self.name}"

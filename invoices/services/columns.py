@@ -1,0 +1,89 @@
+"""Copies a draft, its sums and its frozen document into the columns of an invoice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from invoices.drafts import InvoiceDraft, Missing
+from invoices.freezing import Frozen
+from invoices.models import Invoice, InvoiceLine, Status
+from invoices.taxes import Totals
+
+SOURCE = ("connection", "source_kind", "source_external_id", "source_part")
+# All that a chunk may change of an invoice that is there already.
+CHANGEABLE = (
+    *("business", "source_label", "source_url", "status", "number", "irn", "kind", "issue_date", "issue_time"),
+    *("due_date", "supply_date", "currency", "buyer_name", "buyer_tin", "line_extension_amount"),
+    *("allowance_amount", "tax_exclusive_amount", "tax_amount", "tax_inclusive_amount", "payable_amount"),
+    *("missing", "draft", "snapshot", "document", "document_sha256", "qr_payload", "problem", "problem_field"),
+    *("setbacks", "seen_absent", "next_attempt_at", "ready_at", "updated_at"),
+)
+AMOUNTS = (
+    "line_extension_amount",
+    "allowance_amount",
+    "tax_exclusive_amount",
+    "tax_amount",
+    "tax_inclusive_amount",
+    "payable_amount",
+)
+
+
+def put_facts(
+    invoice: Invoice,
+    draft: InvoiceDraft,
+    *,
+    stored: dict[str, object],
+    missing: Sequence[Missing],
+    totals: Totals | None,
+) -> None:
+    """Put a draft's facts on its invoice. `stored` is the draft as its source gave it, `draft` with the defaults."""
+    invoice.source_label, invoice.source_url = draft.source.label, draft.source.url
+    invoice.kind, invoice.currency, invoice.supply_date = draft.kind, draft.currency[:10], draft.supply_date
+    invoice.buyer_name = draft.buyer.name.strip() if draft.buyer else ""
+    invoice.buyer_tin = draft.buyer.tin.strip() if draft.buyer else ""
+    invoice.draft, invoice.snapshot = stored, draft.snapshot
+    invoice.missing = [asdict(each) for each in missing]
+    for name in AMOUNTS:
+        setattr(invoice, name, getattr(totals, name) if totals else None)
+
+
+def put_frozen(invoice: Invoice, frozen: Frozen, now: datetime) -> None:
+    """Put the frozen document on its invoice, which is READY from `now`."""
+    invoice.status = Status.READY
+    invoice.number, invoice.irn = frozen.number, frozen.irn
+    invoice.issue_date, invoice.issue_time = frozen.issued_at.date(), frozen.issued_at.time()
+    invoice.due_date = frozen.due_date
+    invoice.document, invoice.document_sha256 = frozen.document.decode(), frozen.sha256
+    invoice.qr_payload = frozen.qr_payload
+    invoice.problem = invoice.problem_field = ""
+    invoice.setbacks, invoice.seen_absent = 0, False
+    invoice.ready_at = invoice.next_attempt_at = now
+
+
+def line_rows(invoice: Invoice, draft: InvoiceDraft, totals: Totals | None) -> list[InvoiceLine]:
+    """Return the rows of the invoice's lines, none while its sums cannot be worked out."""
+    if totals is None:
+        return []
+    return [
+        InvoiceLine(
+            invoice=invoice,
+            position=position,
+            name=line.name,
+            description=line.description,
+            sku=line.sku,
+            quantity=amounts.quantity,
+            unit_price=amounts.unit_price,
+            discount_amount=amounts.discount,
+            fee_amount=amounts.fee,
+            net_amount=amounts.net,
+            tax_category=amounts.category,
+            tax_rate=amounts.rate,
+            hsn_code=line.hsn_code,
+            product_category=line.product_category,
+            isic_code=line.isic_code,
+            service_category=line.service_category,
+        )
+        for position, (line, amounts) in enumerate(zip(draft.lines, totals.lines, strict=True), 1)
+    ]

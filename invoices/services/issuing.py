@@ -1,0 +1,219 @@
+"""Turns drafts into invoices: numbered, dated, frozen, once for each source and never twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django_scopes import scope
+
+from accounts.models import Organization
+from integrations.models import Connection
+from invoices.document import DocumentInvalid
+from invoices.drafts import InvoiceDraft, Missing, Seller, missing_facts, with_defaults
+from invoices.drafts.lines import totals_of
+from invoices.drafts.missing import tax_point
+from invoices.freezing import Frozen, freeze
+from invoices.irn import LAGOS, IrnInvalid, in_lagos, number_text
+from invoices.models import Business, Invoice, InvoiceLine, NumberSeries, Status
+from invoices.qr import KeyFileInvalid, suffix
+from invoices.services.columns import CHANGEABLE, SOURCE, line_rows, put_facts, put_frozen
+from invoices.taxes import Totals
+
+logger = structlog.get_logger(__name__)
+
+SourceKey = tuple[int, str, str, str]
+CHUNK = 100
+
+
+class ForeignConnection(ValueError):
+    """A draft names a connection of another organization: nothing of the chunk was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What became of one draft; the list has the order of the drafts. `missing` is empty for an invoice."""
+
+    invoice_id: int
+    status: str
+    missing: tuple[Missing, ...]
+
+
+@dataclass(slots=True)
+class _Work:
+    """One draft on its way through a chunk. `draft` has the seller's defaults, `stored` is as the source gave it."""
+
+    invoice: Invoice
+    draft: InvoiceDraft
+    stored: dict[str, object]
+    missing: tuple[Missing, ...]
+    totals: Totals | None = None
+
+
+def issue_drafts(*, organization: Organization, drafts: Sequence[InvoiceDraft]) -> list[Issued]:
+    """Make or update the invoices of a chunk of drafts in one transaction.
+
+    A complete draft becomes READY with the next number, its IRN, QR payload and frozen document. One that lacks
+    a fact is kept as a DRAFT that names it. An invoice that has a number is left alone, with one exception: a
+    REJECTED one whose document has changed is frozen anew under the same number and is READY again. Of two
+    drafts of one source the later counts. Raises ForeignConnection.
+    """
+    if not drafts:
+        return []
+    with scope(organization=organization), transaction.atomic():
+        # One lock for the chunk: two workers with the same deals queue up here, and the second finds them done.
+        Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+        _check_connections(drafts)
+        desk = _Desk(Business.objects.filter(organization=organization).first(), timezone.now())
+        latest = {draft.source.key: draft for draft in drafts}
+        existing = _existing(latest.values())
+        invoices = {}
+        for key, draft in latest.items():
+            invoices[key] = existing.get(key) or _new_invoice(organization, draft)
+            desk.take(invoices[key], draft)
+        desk.write()
+    return [_issued(invoices[draft.source.key]) for draft in drafts]
+
+
+def reissue_held(*, organization: Organization) -> list[Issued]:
+    """Try every draft and rejected invoice again from its stored facts, for example after the profile was completed."""
+    with scope(organization=organization):
+        rows = list(Invoice.objects.correctable().order_by("pk").values_list("draft", "snapshot"))
+    drafts = [InvoiceDraft.from_json(draft, snapshot) for draft, snapshot in rows]
+    issued: list[Issued] = []
+    for start in range(0, len(drafts), CHUNK):
+        issued += issue_drafts(organization=organization, drafts=drafts[start : start + CHUNK])
+    return issued
+
+
+class _Desk:
+    """Works through one chunk for one seller: holds or freezes each draft, then writes all at once."""
+
+    def __init__(self, business: Business | None, now: datetime) -> None:
+        self.business = business
+        self.now = now
+        self.seller: Seller | None = business.as_seller() if business else None
+        self._series: NumberSeries | None = None
+        self._works: list[_Work] = []
+
+    def take(self, invoice: Invoice, draft: InvoiceDraft) -> None:
+        """Hold or freeze one draft; nothing is written yet."""
+        if invoice.status not in (Status.DRAFT, Status.REJECTED):
+            return
+        work = _Work(invoice, with_defaults(draft, self.seller), draft.to_json(), missing_facts(draft, self.seller))
+        frozen = None if work.missing else self._freeze(work)
+        if frozen is not None:
+            self._accept(work, frozen)
+        elif invoice.status == Status.DRAFT:
+            self._hold(work)
+
+    def write(self) -> None:
+        """Write the chunk: invoices, lines and the series, three statements and a few."""
+        if not self._works:
+            return
+        if self._series is not None:
+            self._series.save(update_fields=["last_number"])
+        invoices = [work.invoice for work in self._works]
+        # The conflict arm updates only rows that this transaction has locked and looked at.
+        Invoice.objects.bulk_create(invoices, update_conflicts=True, unique_fields=SOURCE, update_fields=CHANGEABLE)
+        InvoiceLine.objects.filter(invoice__in=invoices).delete()
+        rows = (row for work in self._works for row in line_rows(work.invoice, work.draft, work.totals))
+        InvoiceLine.objects.bulk_create(rows)
+
+    def _freeze(self, work: _Work) -> Frozen | None:
+        assert self.seller is not None  # noqa: S101 - without one the seller itself is missing
+        invoice = work.invoice
+        number = invoice.number or self._next_number()
+        issued_at = in_lagos(self.now)
+        if invoice.issue_date and invoice.issue_time:
+            # The number of a rejected invoice stays, and with it the date that the number ends in.
+            issued_at = datetime.combine(invoice.issue_date, invoice.issue_time, tzinfo=LAGOS)
+        stamp = suffix(settings.MBS_QR_SUFFIX, self.now)
+        try:
+            return freeze(work.draft, self.seller, number=number, issued_at=issued_at, stamp=stamp)
+        except (DocumentInvalid, IrnInvalid, KeyFileInvalid) as problem:
+            logger.error("document_refused_by_own_check", source=work.draft.source.key, reason=str(problem))
+            work.missing = (_refused(problem),)
+            return None
+
+    def _accept(self, work: _Work, frozen: Frozen) -> None:
+        if work.invoice.document_sha256 == frozen.sha256:
+            return  # rejected before, and nothing about it has changed
+        if work.invoice.number is None and self._series is not None:
+            self._series.last_number += 1
+        work.totals = frozen.totals
+        put_facts(work.invoice, work.draft, stored=work.stored, missing=(), totals=frozen.totals)
+        put_frozen(work.invoice, frozen, self.now)
+        self._keep(work)
+
+    def _hold(self, work: _Work) -> None:
+        invoice = work.invoice
+        before = (invoice.draft, invoice.missing, invoice.business_id)
+        work.totals = totals_of(work.draft, tax_point(work.draft.supply_date, in_lagos(self.now).date()))
+        put_facts(invoice, work.draft, stored=work.stored, missing=work.missing, totals=work.totals)
+        if before != (invoice.draft, invoice.missing, self.business.pk if self.business else None):
+            self._keep(work)
+
+    def _keep(self, work: _Work) -> None:
+        work.invoice.business = self.business
+        work.invoice.updated_at = self.now
+        self._works.append(work)
+
+    def _next_number(self) -> str:
+        """Return the number that comes next; it is taken when a document made with it passes its check."""
+        if self._series is None:
+            assert self.business is not None  # noqa: S101 - a seller exists
+            prefix = self.business.number_prefix
+            NumberSeries.objects.get_or_create(business=self.business, prefix=prefix)
+            self._series = NumberSeries.objects.select_for_update().get(business=self.business, prefix=prefix)
+        return number_text(self._series.prefix, self._series.last_number + 1)
+
+
+def _check_connections(drafts: Sequence[InvoiceDraft]) -> None:
+    named = {draft.source.connection_id for draft in drafts}
+    foreign = named - set(Connection.objects.filter(pk__in=named).values_list("pk", flat=True))
+    if foreign:
+        raise ForeignConnection(
+            f"Connections {sorted(foreign)} do not belong to this organization, so nothing was issued."
+        )
+
+
+def _existing(drafts: Iterable[InvoiceDraft]) -> dict[SourceKey, Invoice]:
+    wanted: dict[tuple[int, str], list[str]] = {}
+    for draft in drafts:
+        wanted.setdefault((draft.source.connection_id, draft.source.kind), []).append(draft.source.external_id)
+    condition = Q()
+    for (connection_id, kind), external_ids in wanted.items():
+        condition |= Q(connection_id=connection_id, source_kind=kind, source_external_id__in=external_ids)
+    rows = Invoice.objects.select_for_update().filter(condition).order_by("pk")
+    return {(row.connection_id, row.source_kind, row.source_external_id, row.source_part): row for row in rows}
+
+
+def _new_invoice(organization: Organization, draft: InvoiceDraft) -> Invoice:
+    return Invoice(
+        organization=organization,
+        connection_id=draft.source.connection_id,
+        source_kind=draft.source.kind,
+        source_external_id=draft.source.external_id,
+        source_part=draft.source.part,
+    )
+
+
+def _issued(invoice: Invoice) -> Issued:
+    return Issued(invoice.pk, invoice.status, tuple(Missing(**each) for each in invoice.missing))
+
+
+def _refused(problem: DocumentInvalid | IrnInvalid | KeyFileInvalid) -> Missing:
+    if isinstance(problem, KeyFileInvalid):
+        return Missing("seller.key_file", "The seller's key file", str(problem))
+    return Missing(
+        "document",
+        f"A document that keeps the authority's rules ({str(problem)[:300]})",
+        "This is not a fact of yours: tell support, with the name of the deal or sale.",
+    )

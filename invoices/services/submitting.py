@@ -1,0 +1,202 @@
+"""Hands invoices in: claim, call outside any transaction, record. Never twice, never lost.
+
+After anything but a clear yes or no the authority is asked by IRN before the same bytes go out again, because its
+words for "busy" are also its words for "handed in before". An IRN is never changed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django_scopes import scope, scopes_disabled
+
+from accounts.models import Organization
+from invoices.authority.base import Authority
+from invoices.models import Business, Invoice, Status
+from invoices.models.invoice import InvoiceQuerySet
+from invoices.services.attempting import Claim, Result, attempt
+
+logger = structlog.get_logger(__name__)
+
+# Above the slowest attempt: validate and sign at 70 s each, confirm and search at 40 s each.
+LEASE = timedelta(minutes=5)
+# Seconds to wait after the first, second … attempt in a row that settled nothing.
+BACK_OFF = (5, 15, 60, 300, 1800, 3600)
+ALARM_AFTER = 4
+# So many attempts in a row without any answer: the authority is away, and the rest can wait for the next ring.
+SILENCES_THAT_STOP = 3
+
+
+def submit_invoice(*, invoice_id: int) -> Invoice:
+    """Submit one invoice, or ask about it, when it is due; return it as it stands afterwards.
+
+    One that is not due, paused or in another worker's hands is returned untouched. Raises Invoice.DoesNotExist.
+    """
+    with scopes_disabled():
+        organization_id = Invoice.objects.values_list("organization_id", flat=True).get(pk=invoice_id)
+    with scope(organization=organization_id), _authorities() as authority_of:
+        mine = Invoice.objects.filter(pk=invoice_id)
+        _give_up_dead_claims(mine)
+        claim = _claim(mine)
+        if claim is not None:
+            _record(claim, attempt(authority_of(claim.invoice), claim))
+        return Invoice.objects.select_related("business").get(pk=invoice_id)
+
+
+def submit_due_invoices(
+    *,
+    organization: Organization | None = None,
+    until: datetime | None = None,
+    after_each: Callable[[Result], None] | None = None,
+) -> Counter[str]:
+    """Submit what is due, of one organization or all, until nothing is due or the time is up.
+
+    Returns how many ended in which status. Safe for any number of workers at once. Stops early when the authority
+    does not answer at all: what is left stays due. `after_each` hears of each result, for a progress line.
+    """
+    done: Counter[str] = Counter()
+    silences = 0
+    with scopes_disabled():
+        _give_up_dead_claims(_invoices_of(organization))
+    with _authorities() as authority_of:
+        while silences < SILENCES_THAT_STOP and (until is None or timezone.now() < until):
+            claim = claim_next(organization)
+            if claim is None:
+                break
+            with scope(organization=claim.invoice.organization_id):
+                result = attempt(authority_of(claim.invoice), claim)
+                _record(claim, result)
+            done[result.status] += 1
+            silences = silences + 1 if result.is_silent else 0
+            if after_each is not None:
+                after_each(result)
+    return done
+
+
+def claim_next(organization: Organization | None) -> Claim | None:
+    """Claim the invoice that has waited longest, of one organization or all; None when nothing is due."""
+    with scopes_disabled():
+        return _claim(_invoices_of(organization))
+
+
+def has_due(organization: Organization | None = None) -> bool:
+    """Tell whether something is due now."""
+    with scopes_disabled():
+        return _invoices_of(organization).due(timezone.now()).exists()
+
+
+def resume_submissions(*, business: Business) -> None:
+    """Let a paused business submit again; what waited is due at once."""
+    with scope(organization=business.organization), transaction.atomic():
+        Business.objects.filter(pk=business.pk).update(submissions_paused_reason="", updated_at=timezone.now())
+        waiting = Invoice.objects.filter(business=business, status__in=[Status.READY, Status.UNKNOWN])
+        waiting.update(next_attempt_at=timezone.now())
+    business.submissions_paused_reason = ""
+
+
+def authority_for_business(business: Business) -> Authority:
+    """Return the authority spoken to with the business's keys, or the operator's where it has none of its own."""
+    authority: type[Authority] = import_string(settings.TAX_AUTHORITY)
+    if business.api_key and business.api_secret:
+        return authority(api_key=business.api_key, api_secret=business.api_secret)
+    return authority(api_key=settings.MBS_API_KEY, api_secret=settings.MBS_API_SECRET)
+
+
+@contextmanager
+def _authorities() -> Iterator[Callable[[Invoice], Authority]]:
+    """Yield a function that keeps one client a business, so that a drain opens one connection for each."""
+    kept: dict[int, Authority] = {}
+
+    def authority_of(invoice: Invoice) -> Authority:
+        assert invoice.business_id is not None  # noqa: S101 - it has a number, so it has a seller
+        if invoice.business_id not in kept:
+            kept[invoice.business_id] = authority_for_business(Business.objects.get(pk=invoice.business_id))
+        return kept[invoice.business_id]
+
+    try:
+        yield authority_of
+    finally:
+        for authority in kept.values():
+            authority.close()
+
+
+def _invoices_of(organization: Organization | None) -> InvoiceQuerySet:
+    invoices: InvoiceQuerySet = Invoice.objects.all()
+    return invoices if organization is None else invoices.filter(organization=organization)
+
+
+def _give_up_dead_claims(invoices: InvoiceQuerySet) -> None:
+    """A worker that died may have handed its invoice in: the outcome is unknown, to be asked at once."""
+    now = timezone.now()
+    given_up = invoices.abandoned(now).update(
+        status=Status.UNKNOWN, lease_until=None, next_attempt_at=now, seen_absent=False, updated_at=now
+    )
+    if given_up:
+        logger.warning("claims_given_up", invoices=given_up)
+
+
+def _claim(invoices: InvoiceQuerySet) -> Claim | None:
+    now = timezone.now()
+    with transaction.atomic():
+        due = invoices.due(now).defer("draft", "snapshot", "missing", "qr_payload")
+        invoice = due.select_for_update(of=("self",), skip_locked=True).first()
+        if invoice is None:
+            return None
+        claim = Claim(invoice, invoice.attempts + 1, invoice.status == Status.UNKNOWN, invoice.seen_absent)
+        invoice.status, invoice.attempts, invoice.lease_until = Status.SUBMITTING, claim.attempt, now + LEASE
+        invoice.save(update_fields=["status", "attempts", "lease_until", "updated_at"])
+    return claim
+
+
+def _record(claim: Claim, result: Result) -> None:
+    """Write what came out. A worker that lost its lease writes a signature, which is a fact, and nothing else."""
+    invoice = claim.invoice
+    mine = Invoice.objects.filter(pk=invoice.pk).exclude(status=Status.SIGNED)
+    if result.status != Status.SIGNED:
+        mine = mine.filter(status=Status.SUBMITTING, attempts=claim.attempt)
+    with transaction.atomic():
+        if not mine.update(**_columns(result, invoice.setbacks)):
+            logger.warning("late_result_dropped", invoice=invoice.pk, status=result.status)
+        elif result.pause:
+            Business.objects.filter(pk=invoice.business_id).update(
+                submissions_paused_reason=result.pause, updated_at=timezone.now()
+            )
+
+
+def _columns(result: Result, setbacks: int) -> dict[str, Any]:
+    now = timezone.now()
+    columns: dict[str, Any] = {
+        "status": result.status,
+        "lease_until": None,
+        "problem": result.problem,
+        "problem_field": result.field,
+        "seen_absent": result.seen_absent,
+        "next_attempt_at": None,
+        "setbacks": 0,
+        "updated_at": now,
+    }
+    if result.status == Status.SIGNED:
+        details = result.details or {}
+        columns |= {"signed_at": now, "csid": details.get("csid"), "server_qr": details.get("qrCode")}
+    if result.status in (Status.READY, Status.UNKNOWN):
+        columns |= {"next_attempt_at": now + _wait(setbacks, result), "setbacks": setbacks + 1}
+        if setbacks + 1 >= ALARM_AFTER:
+            logger.error("invoice_unsettled", invoice=result.invoice.pk, attempts_in_a_row=setbacks + 1)
+    return columns
+
+
+def _wait(setbacks: int, result: Result) -> timedelta:
+    seconds = BACK_OFF[min(setbacks, len(BACK_OFF) - 1)]
+    if result.seen_absent:
+        first = settings.MBS_RESOLVE_WAIT_SECONDS
+        seconds = first if setbacks == 0 else max(first, seconds)
+    return timedelta(seconds=seconds)

@@ -1,0 +1,32 @@
+"""HubSpot and the tax authority (MBS), played over real HTTP for the demo and the tests.
+
+Start it
+    python -m sandbox --port 8900 [--host 127.0.0.1] [--deals 250] [--seed 1] [--no-limits] [--latency MS]
+    It prints ``sandbox ready on http://127.0.0.1:8900`` once it accepts connections. Ctrl-C ends it.
+    Everything is in memory; ``--deals`` and ``--seed`` fix the data, dates are counted back from the day it starts.
+
+HubSpot (same address for app host and API host)
+    OAuth app ``sandbox-client`` / ``sandbox-secret``; consent page at ``/oauth/authorize``; tokens under
+    ``/oauth/{2026-03,2026-09,v3}/token``. Service key ``pat-sandbox`` as a Bearer token has every read scope.
+    ``/crm/objects``, ``/crm/associations``, ``/crm/pipelines``, ``/crm/owners``, ``/crm/properties`` and
+    ``/account-info`` answer for 2026-09, 2026-03 and the v3/v4 spellings, with the original's limits and errors.
+
+Tax authority (under ``/api`` and ``/api/v1``)
+    Headers ``x-api-key: sandbox-key`` and ``x-api-secret: sandbox-secret``. Entity, irn/validate, validate, sign,
+    confirm, search, update, download and the resource lists. Documents are judged by rules written out by hand, one
+    error at a time. Sums are not checked, as in the original; the control list says whether they hold.
+
+Control (no keys; for tests and the demo)
+    GET  /_control/received[?documents=0]   what each side was asked, and what the authority registered
+    GET  /_control/businesses               three sellers known to the authority, with their key files
+    GET  /_control/expected                 each deal: won or not, what is wrong with it, what is payable
+    POST /_control/reset                    {"deals", "seed"}: fresh state
+    POST /_control/settings                 {"token_ttl", "limits", "latency_ms", "expire_access_tokens", "fail_next"}
+    POST /_control/hubspot/deals/{id}       {"properties": {...}}: edit a deal; no value is checked
+    POST /_control/hubspot/records/{kind}/{id}   the same for line_items, companies, contacts
+    POST /_control/qr                       {"payload"}: decrypt and judge the content of an invoice's QR code
+
+    One ``fail_next`` entry is {"method", "path_prefix", "status", "body", "headers", "times", "drop"}: the next
+    ``times`` (1) matching requests get that answer and nothing is done; ``"drop": "before"`` closes the connection
+    without doing anything, ``"drop": "after"`` does the work and then closes it.
+"""

@@ -1,0 +1,99 @@
+"""The whole sandbox as one application: sends each call to its side, under one lock."""
+
+import time
+import traceback
+from collections import Counter
+from dataclasses import replace
+from threading import RLock
+from typing import Any
+
+import orjson
+
+from sandbox.control import Control
+from sandbox.hubspot import HubSpot
+from sandbox.hubspot_oauth import page
+from sandbox.invention import invent
+from sandbox.mbs import Authority, irn_in
+from sandbox.settings import Settings
+from sandbox.web import Request, Response, html_response
+
+SIGN = "/api/v1/invoice/sign"
+HOME = """<p>This server plays HubSpot and the tax authority for demonstrations and tests.</p><ul>
+<li><a href="/_control/received?documents=0">/_control/received</a>: what each side was asked</li>
+<li><a href="/_control/expected">/_control/expected</a>: what should become of each deal</li>
+<li><a href="/_control/businesses">/_control/businesses</a>: the sellers that the authority knows</li></ul>"""
+
+
+class Sandbox:
+    """The state of both sides, the counters, and the settings they were started with."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._started_with = settings
+        self._lock = RLock()  # the interpreter runs one thread at a time anyway: one lock costs nothing
+        self.control = Control(self)
+        self.reset()
+
+    def reset(self, deals: int | None = None, seed: int | None = None) -> None:
+        """Make fresh data, grants, registrations and counters; None keeps the size and seed of the start."""
+        start = self._started_with
+        self.settings = replace(
+            start,
+            deals=start.deals if deals is None else deals,
+            seed=start.seed if seed is None else seed,
+            fail_next=[],
+        )
+        self.hubspot = HubSpot(self.settings, invent(self.settings.deals, self.settings.seed))
+        self.authority = Authority()
+        self.calls: dict[str, Counter[str]] = {"hubspot": Counter(), "mbs": Counter()}
+
+    def handle(self, request: Request) -> Response:
+        """Answer a call; a defect of the sandbox itself is a 500 and a traceback on its error stream."""
+        try:
+            return self._handle(request)
+        except Exception:
+            traceback.print_exc()
+            return Response(500, b"The sandbox itself failed; its error output has the reason.", "text/plain")
+
+    def _handle(self, request: Request) -> Response:
+        first = request.path.strip("/").split("/")[0]
+        if first == "_control":
+            with self._lock:
+                return self.control.handle(request)
+        if first == "":
+            return html_response(200, page("HubSpot and the tax authority, played", HOME))
+        side = "mbs" if first == "api" else "hubspot"
+        if self.settings.latency_ms:
+            time.sleep(self.settings.latency_ms / 1000)
+        with self._lock:
+            self.calls[side][request.path] += 1
+            if request.path == SIGN:
+                self.authority.sign_attempts[irn_in(request.body)] += 1
+            failure = self._planned_failure(request)
+            if failure and failure.get("drop") != "after":
+                return _failed(failure)
+            response = self.authority.handle(request) if side == "mbs" else self.hubspot.handle(request)
+            if failure:
+                response.drop = True
+            return response
+
+    def _planned_failure(self, request: Request) -> dict[str, Any] | None:
+        """Take the first planned failure that fits this call."""
+        for failure in self.settings.fail_next:
+            method = failure.get("method")
+            if method in (None, request.method) and request.path.startswith(failure.get("path_prefix", "/")):
+                failure["times"] = failure.get("times", 1) - 1
+                if failure["times"] <= 0:
+                    self.settings.fail_next.remove(failure)
+                return failure
+        return None
+
+
+def _failed(failure: dict[str, Any]) -> Response:
+    if failure.get("drop"):
+        return Response(0, drop=True)
+    body = failure.get("body", "")
+    headers = dict(failure.get("headers") or {})
+    is_text = isinstance(body, str)
+    content_type = headers.pop("Content-Type", "text/html; charset=utf-8" if is_text else "application/json")
+    content = body.encode() if is_text else orjson.dumps(body)
+    return Response(int(failure.get("status", 500)), content, content_type, headers)

@@ -1,0 +1,124 @@
+"""The control endpoint: look at what happened, reset, change settings, plant values. Loopback only."""
+
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from sandbox.expected import judge_all
+from sandbox.hubspot_records import apply_edit
+from sandbox.mbs_businesses import BUSINESSES, read_qr
+from sandbox.web import Request, Response, Routes, json_response, split_path
+
+if TYPE_CHECKING:
+    from sandbox.app import Sandbox
+
+FAILURE_KEYS = {"method", "path_prefix", "status", "body", "headers", "times", "drop"}
+SETTINGS = {"token_ttl": int, "latency_ms": int, "limits": bool}
+
+
+class Control:
+    """Answers the paths under /_control; it always works on the sandbox's present state."""
+
+    def __init__(self, sandbox: "Sandbox") -> None:
+        self.sandbox = sandbox
+        self.routes = Routes(
+            ("GET", "/_control/received", self.received),
+            ("GET", "/_control/businesses", self.businesses),
+            ("GET", "/_control/expected", self.expected),
+            ("POST", "/_control/reset", self.reset),
+            ("POST", "/_control/settings", self.settings),
+            ("POST", "/_control/qr", self.qr),
+            ("POST", "/_control/hubspot/deals/{id}", self.edit_deal),
+            ("POST", "/_control/hubspot/records/{kind}/{id}", self.edit),
+        )
+
+    def handle(self, request: Request) -> Response:
+        """Answer a call; 403 for other machines."""
+        if not ip_address(request.client).is_loopback:
+            return _problem(403, "The control endpoint answers only this machine.")
+        found = self.routes.find(request.method, split_path(request.path))
+        if found is None:
+            return _problem(404, "There is no such control path. The package's docstring lists them.")
+        handler: Callable[..., Response] = found[0]
+        try:
+            return handler(request, *found[1])
+        except orjson.JSONDecodeError as error:
+            return _problem(400, f"The body is not JSON: {error}.")
+
+    def received(self, request: Request) -> Response:
+        """GET: calls of each side, and what the authority registered and refused."""
+        report = self.sandbox.authority.report(request.argument("documents", "1") != "0")
+        counts = self.sandbox.calls
+        sides = {side: {"calls": sum(counts[side].values()), "by_path": dict(counts[side])} for side in counts}
+        sides["mbs"] |= report
+        return json_response(200, sides)
+
+    def businesses(self, request: Request) -> Response:
+        """GET: the sellers known to the authority, with the key file each downloads from its dashboard."""
+        return json_response(200, [business.profile() for business in BUSINESSES])
+
+    def expected(self, request: Request) -> Response:
+        """GET: what should become of each deal."""
+        return json_response(200, judge_all(self.sandbox.hubspot.data))
+
+    def reset(self, request: Request) -> Response:
+        """POST: start afresh, with another size or seed if given."""
+        body = _object(request)
+        for name in ("deals", "seed"):
+            if not isinstance(body.get(name, 0), int) or body.get(name, 0) < 0:
+                return _problem(400, f"{name} must be a whole number of 0 or more.")
+        self.sandbox.reset(deals=body.get("deals"), seed=body.get("seed"))
+        return json_response(200, {"ok": True, "deals": self.sandbox.settings.deals})
+
+    def settings(self, request: Request) -> Response:
+        """POST: change settings of the running sandbox; a reset takes them back."""
+        body = _object(request)
+        failures = body.get("fail_next", [])
+        unknown = set(body) - set(SETTINGS) - {"fail_next", "expire_access_tokens"}
+        if unknown:
+            return _problem(400, f"Unknown settings: {', '.join(sorted(unknown))}.")
+        wrong = [name for name, kind in SETTINGS.items() if name in body and type(body[name]) is not kind]
+        if wrong:
+            return _problem(400, f"These settings have the wrong type: {', '.join(wrong)}.")
+        if not isinstance(failures, list) or any(set(failure) - FAILURE_KEYS for failure in failures):
+            return _problem(400, f"fail_next takes a list of objects with {', '.join(sorted(FAILURE_KEYS))}.")
+        for name in SETTINGS:
+            setattr(self.sandbox.settings, name, body.get(name, getattr(self.sandbox.settings, name)))
+        if "fail_next" in body:
+            self.sandbox.settings.fail_next = failures
+        self.sandbox.hubspot.grants.token_ttl = self.sandbox.settings.token_ttl
+        if body.get("expire_access_tokens"):
+            self.sandbox.hubspot.grants.expire_all()
+        return json_response(200, {"ok": True})
+
+    def qr(self, request: Request) -> Response:
+        """POST: decrypt the content of a QR code and say whether its invoice is registered."""
+        content = read_qr(str(_object(request).get("payload", "")))
+        if content is None:
+            return _problem(400, "No business's key opens this payload.")
+        return json_response(200, content | {"known_irn": content["irn"] in self.sandbox.authority.signed})
+
+    def edit_deal(self, request: Request, record_id: str) -> Response:
+        """POST: change a deal without any check of values."""
+        return self.edit(request, "deals", record_id)
+
+    def edit(self, request: Request, kind: str, record_id: str) -> Response:
+        """POST: change a record without any check of values; null or "" clears a property."""
+        data = self.sandbox.hubspot.data
+        record = data.tables[kind].find(record_id) if kind in data.tables else None
+        if record is None:
+            return _problem(404, f"There is no {kind} record {record_id}.")
+        changes = _object(request).get("properties") or {}
+        apply_edit(data, kind, record, {name: "" if value is None else str(value) for name, value in changes.items()})
+        return json_response(200, {"id": record_id, "properties": record.properties})
+
+
+def _object(request: Request) -> dict[str, Any]:
+    body = request.json() if request.body else {}
+    return body if isinstance(body, dict) else {}
+
+
+def _problem(status: int, sentence: str) -> Response:
+    return json_response(status, {"error": sentence})

@@ -1,0 +1,290 @@
+"""Settings: the only place that reads the environment. `.env.example` has a line on each variable."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
+
+from taxpoynt.logging import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+
+def required(name: str, meaning: str) -> str:
+    """Return a variable that has no safe default; raises ImproperlyConfigured when it is empty."""
+    value = env.str(name, "")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set. {meaning}")
+    return value
+
+
+# --- who and where ---------------------------------------------------------------------------------
+SECRET_KEY = required("SECRET_KEY", "It signs sessions and links: give it 50 random characters.")
+CREDENTIAL_KEYS = [
+    key.strip()
+    for key in required(
+        "CREDENTIAL_KEYS",
+        "It encrypts tokens at rest: give it one Fernet key, or several with the newest first.",
+    ).split(",")
+    if key.strip()
+]
+DEBUG = env.bool("DEBUG", False)
+ENVIRONMENT = env.str("TAXPOYNT_ENVIRONMENT", "production")
+PUBLIC_URL = env.str("PUBLIC_URL", f"http://127.0.0.1:{env.int('PORT', 8000)}").rstrip("/")
+_public = urlsplit(PUBLIC_URL)
+IS_HTTPS = _public.scheme == "https"
+ALLOWED_HOSTS = [
+    _public.hostname or "localhost",
+    "127.0.0.1",
+    "localhost",
+    *env.list("ALLOWED_HOSTS", default=[]),
+]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+ROOT_URLCONF = "taxpoynt.urls"
+WSGI_APPLICATION = "taxpoynt.wsgi.application"
+ASGI_APPLICATION = "taxpoynt.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- providers and the authority: base addresses are the operator's, never a tenant's ----------------
+CONNECTORS = ["crm.hubspot.connector.HubSpotConnector"]
+TAX_AUTHORITY = "invoices.authority.mbs.MBSAuthority"
+
+HUBSPOT_API_BASE = env.str("HUBSPOT_API_BASE", "https://api.hubapi.com").rstrip("/")
+HUBSPOT_APP_BASE = env.str("HUBSPOT_APP_BASE", "https://app.hubspot.com").rstrip("/")
+HUBSPOT_CLIENT_ID = env.str("HUBSPOT_CLIENT_ID", "")
+HUBSPOT_CLIENT_SECRET = env.str("HUBSPOT_CLIENT_SECRET", "")
+HUBSPOT_API_VERSION = env.str("HUBSPOT_API_VERSION", "2026-09")
+HUBSPOT_OAUTH_VERSION = env.str("HUBSPOT_OAUTH_VERSION", "2026-03")
+
+SQUARE_BASE = env.str("SQUARE_BASE", "https://connect.squareup.com").rstrip("/")
+SQUARE_APPLICATION_ID = env.str("SQUARE_APPLICATION_ID", "")
+SQUARE_APPLICATION_SECRET = env.str("SQUARE_APPLICATION_SECRET", "")
+SQUARE_WEBHOOK_KEYS = env.list("SQUARE_WEBHOOK_KEYS", default=[])
+
+MBS_BASE_URL = env.str("MBS_BASE_URL", "https://api.firsmbs.com").rstrip("/")
+MBS_API_KEY = env.str("MBS_API_KEY", "")
+MBS_API_SECRET = env.str("MBS_API_SECRET", "")
+MBS_QR_SUFFIX = env.str("MBS_QR_SUFFIX", "unix")
+MBS_RESOLVE_WAIT_SECONDS = env.int("MBS_RESOLVE_WAIT_SECONDS", 30)
+
+# --- apps --------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "social_django",
+    "axes",
+    "csp",
+    "django_htmx",
+    "django_prometheus",
+    "django_structlog",
+    "accounts",
+    "integrations",
+    "invoices",
+    "crm",
+    "pos",
+]
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "taxpoynt.middleware.RelaxedPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "accounts.middleware.OrganizationMiddleware",
+    "integrations.middleware.ConnectErrorMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "taxpoynt.context.frame",
+            ],
+        },
+    }
+]
+
+# --- database: PostgreSQL and nothing else -----------------------------------------------------------
+_database_url = required(
+    "DATABASE_URL", "Give it the address of a PostgreSQL database: postgresql://user:password@host:port/name."
+)
+if urlsplit(_database_url).scheme not in {"postgres", "postgresql"}:
+    raise ImproperlyConfigured(
+        f"DATABASE_URL names a {urlsplit(_database_url).scheme or 'nameless'} database, and TaxPoynt runs on "
+        "PostgreSQL only: its row locks, SKIP LOCKED, COPY and partial unique constraints are what keeps an invoice "
+        "from being issued twice."
+    )
+DATABASES = {
+    "default": {
+        **env.db_url_config(_database_url),
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "ATOMIC_REQUESTS": False,
+    }
+}
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+
+# --- people ------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+    # Connects accounts only (ASSOCIATION_ONLY): it signs nobody in.
+    "crm.hubspot.oauth.HubSpotOAuth2",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+AXES_FAILURE_LIMIT = 10  # typing errors are common, guessing needs thousands
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
+AXES_RESET_ON_SUCCESS = True
+
+# social-auth carries the consent dance only. Its pipeline ends in our own step: nobody is ever signed in
+# by it and it stores no token of its own.
+SOCIAL_AUTH_PIPELINE = ["integrations.oauth.store_connection"]
+SOCIAL_AUTH_RAISE_EXCEPTIONS = False
+SOCIAL_AUTH_LOGIN_ERROR_URL = "/connections/"
+SOCIAL_AUTH_REDIRECT_IS_HTTPS = IS_HTTPS
+SOCIAL_AUTH_JSONFIELD_ENABLED = True
+
+# --- sessions and transport --------------------------------------------------------------------------
+SESSION_COOKIE_SAMESITE = "Lax"  # the consent page sends people back with a cross-site GET
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_NAME = "taxpoynt_session"
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", False) else None
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        # Chromium applies form-action to the redirects that follow a form post, and connecting is a form
+        # post that ends at the provider's consent page.
+        "form-action": [SELF, HUBSPOT_APP_BASE, "https://*.hubspot.com"],
+        "frame-ancestors": [NONE],
+        "base-uri": [SELF],
+        "object-src": [NONE],
+    },
+}
+# The admin's theme runs Alpine.js, which needs both; taxpoynt.middleware applies this under /admin/ and to the
+# API's own documentation only.
+CONTENT_SECURITY_POLICY_ADMIN = {
+    "script-src": [SELF, UNSAFE_INLINE, UNSAFE_EVAL],
+    "style-src": [SELF, UNSAFE_INLINE],
+}
+
+# --- API ---------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+        "rest_framework.authentication.BasicAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsMember"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "TaxPoynt API",
+    "DESCRIPTION": "Deals, connections and invoices of your organization.",
+    "VERSION": "1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# --- broker and background work ----------------------------------------------------------------------
+REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
+CELERY_BROKER_URL = REDIS_URL
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+
+# --- language, time, static --------------------------------------------------------------------------
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "Africa/Lagos"
+USE_TZ = True
+USE_I18N = True
+USE_THOUSAND_SEPARATOR = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True  # so that a fresh clone shows its pages before collectstatic has run
+_collected = (STATIC_ROOT / "staticfiles.json").exists()
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if _collected
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+LOGGING = logging_config(json=env.bool("LOG_JSON", not DEBUG), level=env.str("LOG_LEVEL", "INFO"))
+LOGGING_CONFIG = "logging.config.dictConfig"
+
+UNFOLD = {
+    "SITE_TITLE": "TaxPoynt",
+    "SITE_HEADER": "TaxPoynt",
+    "SITE_SUBHEADER": "Operations",
+    "ENVIRONMENT": "taxpoynt.context.admin_environment",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "COLORS": {
+        "primary": {
+            "50": "236 253 245",
+            "100": "209 250 229",
+            "200": "167 243 208",
+            "300": "110 231 183",
+            "400": "52 211 153",
+            "500": "16 150 105",
+            "600": "5 122 85",
+            "700": "4 100 70",
+            "800": "6 78 59",
+            "900": "6 64 49",
+            "950": "2 44 34",
+        }
+    },
+}

@@ -1,0 +1,34 @@
+"""Every address, one place."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from integrations.oauth_views import connect
+from integrations.webhooks import receive
+from taxpoynt import dashboard, health
+
+handler500 = "taxpoynt.health.server_error"
+
+urlpatterns = [
+    path("", dashboard.home, name="home"),
+    path("", include("accounts.urls")),
+    path("connect/<slug:provider>/", connect, name="connect"),
+    path("connections/<int:pk>/", dashboard.connection, name="connection"),
+    path("connections/<int:pk>/progress/", dashboard.connection_progress, name="connection_progress"),
+    path(
+        "connections/<int:pk>/progress.json",
+        dashboard.connection_progress_json,
+        name="connection_progress_json",
+    ),
+    path("", include("integrations.urls")),
+    path("", include("crm.urls")),
+    path("", include("pos.urls")),
+    path("", include("invoices.urls")),
+    path("oauth/", include("social_django.urls", namespace="social")),
+    path("webhooks/<slug:provider>/", receive, name="webhook"),
+    path("api/", include("taxpoynt.api")),
+    path("admin/", admin.site.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("", include("django_prometheus.urls")),
+]

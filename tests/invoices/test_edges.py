@@ -1,0 +1,81 @@
+"""The command and the tasks."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.models import Organization
+from invoices import tasks
+from invoices.models import Business, Invoice, Status
+from tests.invoices.making import BUYER
+from tests.sandbox_process import SandboxProcess
+
+Issue = Callable[..., Invoice]
+
+
+def run(**options: Any) -> str:
+    out = io.StringIO()
+    call_command("submit_invoices", stdout=out, **options)
+    return out.getvalue()
+
+
+def test_the_command_signs_what_is_due_and_counts(issue: Issue, business: Business) -> None:
+    issue()
+    issue(buyer=replace(BUYER, tin=""))
+    text = run(organization="adupe")
+    assert "Signed by the authority: 1" in text
+    assert "Held back for lack of facts, and not counted as left: 1" in text
+    assert run().startswith("Nothing was due.")
+
+
+def test_the_command_fails_while_something_is_left(issue: Issue, business: Business, sandbox: SandboxProcess) -> None:
+    business.api_key = "wrong"
+    business.save()
+    issue()
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="Not all invoices are signed: 1 ready to submit"):
+        call_command("submit_invoices", stdout=out)
+    assert "is paused: The tax authority refuses the API keys" in out.getvalue()
+
+
+def test_an_unknown_organization_is_a_sentence(db: None) -> None:
+    with pytest.raises(CommandError, match="no organization 'nobody'"):
+        run(organization="nobody")
+
+
+def test_the_tasks_do_what_their_names_say(issue: Issue, business: Business) -> None:
+    first, second = issue(), issue()
+    tasks.submit_invoice(first.pk)
+    first.refresh_from_db()
+    assert first.status == Status.SIGNED
+    tasks.submit_due_invoices()
+    second.refresh_from_db()
+    assert second.status == Status.SIGNED
+
+
+def test_the_tasks_have_their_names() -> None:
+    assert tasks.submit_invoice.name == "invoices.tasks.submit_invoice"
+    assert tasks.submit_due_invoices.name == "invoices.tasks.submit_due_invoices"
+
+
+def test_a_broker_that_is_away_does_not_stop_anybody(
+    organization: Organization,
+    django_capture_on_commit_callbacks: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from taxpoynt.celery import app
+
+    kept = app.conf.broker_url
+    app.conf.broker_url = "redis://127.0.0.1:9/0"
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            tasks.ring_submissions()
+    finally:
+        app.conf.broker_url = kept
+    assert "bell_not_rung" in caplog.text

@@ -1,0 +1,89 @@
+"""Several workers at once, on their own connections, with real commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django_scopes import scopes_disabled
+
+from accounts.models import Organization
+from integrations.models import Connection
+from invoices.models import Business, Invoice, NumberSeries, Status, Submission
+from invoices.services.issuing import issue_drafts
+from invoices.services.submitting import submit_due_invoices
+from tests.invoices.making import make_draft
+from tests.sandbox_process import SandboxProcess
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(workers: int, work: Callable[[int], Any]) -> list[Any]:
+    """Run the work in threads that start together, each with its own database connection."""
+    from threading import Barrier
+
+    barrier = Barrier(workers)
+
+    def run(index: int) -> Any:
+        barrier.wait(10)
+        try:
+            return work(index)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(workers) as pool:
+        return [future.result(60) for future in [pool.submit(run, index) for index in range(workers)]]
+
+
+@pytest.fixture
+def everything() -> Iterator[None]:
+    with scopes_disabled():
+        yield
+
+
+def test_two_workers_with_the_same_deals_make_one_invoice_each(
+    organization: Organization, business: Business, account: Connection
+) -> None:
+    drafts = [make_draft(account.pk, str(index)) for index in range(20)]
+    first, second = at_once(2, lambda _: issue_drafts(organization=organization, drafts=drafts))
+    assert first == second
+    assert Invoice.objects.count() == 20
+    assert NumberSeries.objects.get().last_number == 20
+
+
+def test_two_workers_with_the_same_deals_and_no_profile_make_one_draft_each(
+    organization: Organization, account: Connection
+) -> None:
+    drafts = [make_draft(account.pk, str(index)) for index in range(20)]
+    first, second = at_once(2, lambda _: issue_drafts(organization=organization, drafts=drafts))
+    assert first == second
+    assert Invoice.objects.open_drafts().count() == 20
+
+
+def test_numbers_have_no_gap_when_four_workers_issue(
+    organization: Organization, business: Business, account: Connection
+) -> None:
+    def work(index: int) -> None:
+        for number in range(3):
+            mine = [make_draft(account.pk, f"{index}-{number}-{each}") for each in range(5)]
+            issue_drafts(organization=organization, drafts=mine)
+
+    at_once(4, work)
+    numbers = sorted(Invoice.objects.values_list("number", flat=True))
+    assert numbers == [f"INV{position:06d}" for position in range(1, 61)]
+
+
+def test_three_workers_drain_without_signing_anything_twice(
+    organization: Organization, business: Business, account: Connection, sandbox: SandboxProcess
+) -> None:
+    issue_drafts(organization=organization, drafts=[make_draft(account.pk, str(index)) for index in range(30)])
+    done = at_once(3, lambda _: submit_due_invoices())
+    assert sum(counter["signed"] for counter in done) == 30
+    received = sandbox.received()["mbs"]
+    assert len(received["signed"]) == 30
+    assert set(received["sign_attempts"].values()) == {1}
+    assert Invoice.objects.filter(status=Status.SIGNED).count() == 30
+    assert Submission.objects.filter(step="sign").count() == 30

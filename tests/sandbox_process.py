@@ -1,0 +1,77 @@
+"""Starts and drives the sandbox as a process of its own, over HTTP like everything else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import requests
+
+
+class SandboxProcess:
+    """One sandbox on a free port."""
+
+    def __init__(self, deals: int = 40, *arguments: str) -> None:
+        self.deals = deals
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox", "--port", "0", "--deals", str(deals), "--no-limits", *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().strip().rsplit(" ", 1)[-1]
+        assert self.url.startswith("http://127.0.0.1:"), f"the sandbox did not start: {self.url!r}"
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def stop(self) -> None:
+        """End it."""
+        self._session.close()
+        self._process.terminate()
+        self._process.wait(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def reset(self, **fresh: Any) -> None:
+        """Return to the first state, without limits; `deals` and `seed` make another data set."""
+        self.post("/_control/reset", {"deals": self.deals, "seed": 1, **fresh})
+        self.post("/_control/settings", {"limits": False})
+
+    def get(self, path: str) -> Any:
+        """Return the JSON of a control endpoint."""
+        answer = self._session.get(self.url + path, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def post(self, path: str, body: Any) -> Any:
+        """Post to a control endpoint and return its JSON."""
+        answer = self._session.post(self.url + path, json=body, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def set(self, **settings: Any) -> None:
+        """Change the sandbox's settings, for example token_ttl, expire_access_tokens or fail_next."""
+        self.post("/_control/settings", settings)
+
+    def fail_next(self, method: str, path_prefix: str, **what: Any) -> None:
+        """Let coming calls fail: status, body, headers, times, or drop="before"|"after"."""
+        self.set(fail_next=[{"method": method, "path_prefix": path_prefix, "times": 1, **what}])
+
+    def edit(self, kind: str, record_id: str, **properties: Any) -> None:
+        """Edit a record as its people would; `kind` is deals, line_items, companies or contacts."""
+        path = (
+            f"/_control/hubspot/deals/{record_id}"
+            if kind == "deals"
+            else f"/_control/hubspot/records/{kind}/{record_id}"
+        )
+        self.post(path, {"properties": properties})
+
+    def expected(self) -> list[dict[str, Any]]:
+        """Return what the sandbox itself says should become of each deal."""
+        found = self.get("/_control/expected")
+        return found if isinstance(found, list) else found["deals"]
+
+    def received(self) -> dict[str, Any]:
+        """Return what each side received."""
+        return self.get("/_control/received?documents=0")
