@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -32,9 +33,11 @@ def run(words: list[str], *, test: bool) -> int:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for it; a Ctrl-C is passed on once, and what the command makes of it is its answer."""
+    """Wait for it; a Ctrl-C is passed on once, and what the command makes of it within 15 s is its answer."""
     try:
         return process.wait()
     except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)
-        return process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(15)
+        return 130

@@ -21,8 +21,8 @@ from dev.say import Refusal
 
 ONLY_POSTGRESQL = (
     "DATABASE_URL names a {scheme} database, and TaxPoynt runs on PostgreSQL only: its row locks, SKIP LOCKED, COPY "
-    "and partial unique constraints are what keeps an invoice from being issued twice. Give a postgresql:// address, or "
-    "unset DATABASE_URL and one is started for you."
+    "and partial unique constraints are what keeps an invoice from being issued twice. "
+    "Give a postgresql:// address, or unset DATABASE_URL and one is started for you."
 )
 
 
@@ -47,7 +47,7 @@ def stack(name: str, *, durable: bool, fresh: bool = False, home: Path | None = 
         if os.environ.get("DATABASE_URL"):
             check_database_url(os.environ["DATABASE_URL"])
         ends.enter_context(_only_launcher(home))
-        ends.enter_context(ends_on_sigterm())
+        ends.enter_context(ends_in_order())
         if not os.environ.get("DATABASE_URL"):
             postgres = Postgres(home, durable=durable)
             ends.callback(postgres.stop)
@@ -62,18 +62,21 @@ def stack(name: str, *, durable: bool, fresh: bool = False, home: Path | None = 
             ends.callback(broker.stop)
             broker.start()
             environment["REDIS_URL"] = broker.url
-        ends.callback(ignore_signals)  # first on the way out: a second Ctrl-C must not leave a server behind
+        ends.callback(ignore_signals)
         yield environment
 
 
 @contextmanager
-def ends_on_sigterm() -> Iterator[None]:
-    """Let `kill` end us as Ctrl-C does: by an exception, so that everything is taken down in its order."""
+def ends_in_order() -> Iterator[None]:
+    """Let `kill` and Ctrl-C end us by an exception, so that everything is taken down in its order and undisturbed."""
 
-    def end(*_: object) -> None:
+    def end(number: int, _: object) -> None:
+        ignore_signals()  # here and not later: an impatient second signal must not leave a server behind
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         raise SystemExit(143)
 
-    before = signal.getsignal(signal.SIGINT), signal.signal(signal.SIGTERM, end)
+    before = signal.signal(signal.SIGINT, end), signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
