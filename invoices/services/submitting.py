@@ -167,7 +167,7 @@ def _record(claim: Claim, result: Result) -> None:
         if not mine.update(**_columns(result, invoice.setbacks)):
             logger.warning("late_result_dropped", invoice=invoice.pk, status=result.status)
         elif result.pause:
-            Business.objects.filter(pk=invoice.business_id).update(
+            Business.objects.filter(invoices=invoice).update(
                 submissions_paused_reason=result.pause, updated_at=timezone.now()
             )
 

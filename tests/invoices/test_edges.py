@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
 from accounts.models import Organization
 from invoices import tasks
-from invoices.models import Business, Invoice, Status
+from invoices.models import Business, Invoice, NumberSeries, Status
 from tests.invoices.making import BUYER
 from tests.sandbox_process import SandboxProcess
 
@@ -64,18 +66,53 @@ def test_the_tasks_have_their_names() -> None:
     assert tasks.submit_due_invoices.name == "invoices.tasks.submit_due_invoices"
 
 
+@pytest.fixture
+def _broker_away() -> Iterator[None]:
+    from taxpoynt.celery import app
+
+    kept = app.conf.broker_url
+    app.conf.broker_url = "redis://127.0.0.1:9/0"  # nobody listens on the discard port
+    yield
+    app.conf.broker_url = kept
+
+
+@pytest.mark.usefixtures("_broker_away")
 def test_a_broker_that_is_away_does_not_stop_anybody(
     organization: Organization,
     django_capture_on_commit_callbacks: Callable[..., Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    from taxpoynt.celery import app
-
-    kept = app.conf.broker_url
-    app.conf.broker_url = "redis://127.0.0.1:9/0"
-    try:
-        with django_capture_on_commit_callbacks(execute=True):
-            tasks.ring_submissions()
-    finally:
-        app.conf.broker_url = kept
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.ring_submissions()
     assert "bell_not_rung" in caplog.text
+
+
+@pytest.mark.usefixtures("_broker_away")
+def test_a_drain_whose_time_is_up_rings_again_when_more_is_due(
+    issue: Issue,
+    business: Business,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(tasks, "TIME_BOX", timedelta(0))
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.submit_due_invoices()
+    assert "bell_not_rung" not in caplog.text
+    issue()
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.submit_due_invoices()
+    assert "bell_not_rung" in caplog.text
+
+
+def test_the_profile_refuses_a_key_that_cannot_be_used(business: Business) -> None:
+    business.full_clean()
+    business.public_key = "-----BEGIN PUBLIC KEY-----"
+    with pytest.raises(ValidationError, match="public key cannot be read"):
+        business.full_clean()
+
+
+def test_a_number_series_is_never_deleted(issue: Issue, business: Business) -> None:
+    issue()
+    with pytest.raises(ValidationError, match="used again"):
+        NumberSeries.objects.get().delete()

@@ -61,6 +61,14 @@ def test_batch_read_and_inline_associations_agree_in_both_directions(sandbox: Cl
     assert back[0]["associationTypes"][0]["typeId"] == 20
 
 
+def test_a_company_sees_its_deals_under_the_backward_types(sandbox: Client) -> None:
+    deal = sandbox.hubspot("GET", DEALS, params={"limit": "1", "associations": "companies"}).json()["results"][0]
+    company = deal["associations"]["companies"]["results"][0]["id"]
+    back = sandbox.hubspot("GET", f"/crm/objects/2026-09/companies/{company}/associations/deals").json()["results"]
+    types = next(target["associationTypes"] for target in back if target["toObjectId"] == int(deal["id"]))
+    assert [entry["typeId"] for entry in types] == [6, 342]
+
+
 def test_more_than_1000_inputs_are_refused(sandbox: Client) -> None:
     body = {"inputs": [{"id": "1"}] * 1001}
     assert sandbox.hubspot("POST", PATHS[0].format("companies"), json=body).status_code == 400

@@ -142,6 +142,8 @@ def test_search_stops_at_ten_thousand_but_lists_do_not(sandbox: Client) -> None:
     assert (last["total"], len(last["results"]), last["paging"]["next"]["after"]) == (10_100, 200, "10000")
     beyond = sandbox.hubspot("POST", PATH, json={"limit": 200, "after": "10000"})
     assert (beyond.status_code, beyond.json()["category"]) == (400, "VALIDATION_ERROR")
+    for after, limit, status in (("9900", 100, 200), ("9900", 101, 400), ("9999", 1, 200)):
+        assert sandbox.hubspot("POST", PATH, json={"limit": limit, "after": after}).status_code == status
     seen, after = 0, "0"
     while after:
         page = sandbox.hubspot("GET", "/crm/objects/2026-09/deals", params={"limit": "100", "after": after}).json()
