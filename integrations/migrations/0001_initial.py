@@ -228,9 +228,8 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="connection",
             constraint=models.UniqueConstraint(
-                condition=models.Q(("status", "disconnected"), _negated=True),
                 fields=("provider", "external_account_id"),
-                name="one_live_connection_per_account",
+                name="one_connection_per_account",
             ),
         ),
         migrations.AddConstraint(

@@ -52,12 +52,8 @@ class Connection(models.Model):
     class Meta:
         ordering = ["pk"]
         constraints = [
-            # Two links to one account would invoice each of its deals twice.
-            models.UniqueConstraint(
-                fields=["provider", "external_account_id"],
-                condition=~models.Q(status="disconnected"),
-                name="one_live_connection_per_account",
-            ),
+            # Two links to one account, at once or one after the other, would invoice each of its deals twice.
+            models.UniqueConstraint(fields=["provider", "external_account_id"], name="one_connection_per_account"),
             models.CheckConstraint(
                 condition=models.Q(status__in=ConnectionStatus.values), name="connection_status_known"
             ),

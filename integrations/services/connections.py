@@ -47,8 +47,8 @@ def connect_account(
             request_sync(connection=connection)
     except IntegrityError as conflict:
         raise ConnectRefused(
-            f"The {connector_class.info.name} account {account.name} is already connected to another organization, "
-            "so nothing was changed. Disconnect it there first, or connect a different account."
+            f"The {connector_class.info.name} account {account.name} belongs to another organization here, and its deals "
+            "must not be invoiced twice, so nothing was changed. Connect a different account, or ask support to move it."
         ) from conflict
     logger.info("connected", provider=provider, connection=connection.pk)
     return connection
@@ -57,11 +57,11 @@ def connect_account(
 def _save_connection(
     organization: Organization, provider: str, account: Account, tokens: Tokens, connected_by: User | None
 ) -> Connection:
-    live = Connection.objects.filter(
+    known = Connection.objects.filter(
         organization=organization, provider=provider, external_account_id=account.external_id
     )
     # The same account again is the same connection, whatever state it was in: its deals are already known by it.
-    connection = live.select_for_update().order_by("pk").first() or Connection(
+    connection = known.select_for_update().first() or Connection(
         organization=organization, provider=provider, external_account_id=account.external_id
     )
     connection.name = account.name

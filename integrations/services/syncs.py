@@ -158,9 +158,10 @@ def _quarantine(run: SyncRun, unreadable: Sequence[Unreadable]) -> None:
 
 def _release(run: SyncRun, external_ids: list[str]) -> None:
     """Close the quarantine of records that can be read again."""
-    Quarantine.objects.filter(
-        connection=run.connection, stream=run.stream, resolved_at=None, external_id__in=external_ids
-    ).update(resolved_at=timezone.now())
+    held = Quarantine.objects.filter(connection=run.connection, stream=run.stream, resolved_at=None)
+    again = set(held.values_list("external_id", flat=True)).intersection(external_ids)
+    if again:
+        held.filter(external_id__in=again).update(resolved_at=timezone.now())
 
 
 def _succeed(run: SyncRun, cursor: SyncCursor, stream: StreamReader) -> SyncRun:

@@ -1,0 +1,12 @@
+"""Addresses of connections; a connection's own page shows things of several apps and lives in taxpoynt.dashboard."""
+
+from django.urls import path
+
+from integrations import views
+
+urlpatterns = [
+    path("connections/", views.connections, name="connections"),
+    path("connections/<int:pk>/sync/", views.connection_sync, name="connection_sync"),
+    path("connections/<int:pk>/test/", views.connection_test, name="connection_test"),
+    path("connections/<int:pk>/disconnect/", views.connection_disconnect, name="connection_disconnect"),
+]

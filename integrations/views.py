@@ -1,0 +1,117 @@
+"""The page of connections, and what can be done with one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.permissions import WHO_MAY, Act, require
+from integrations.base.connector import ConnectorInfo
+from integrations.base.registry import connector_classes
+from integrations.forms import DisconnectForm
+from integrations.models import Connection, ConnectionStatus, SyncRun
+from integrations.services.connections import connector_for, disconnect, request_sync
+from integrations.tasks import ring_sync
+
+
+@dataclass(slots=True)
+class Card:
+    """One connector of this installation and the organization's accounts there."""
+
+    info: ConnectorInfo
+    can_be_connected: bool
+    connections: list[Connection] = field(default_factory=list)
+
+
+@require_safe
+@require(Act.VIEW)
+def connections(request: HttpRequest) -> HttpResponse:
+    """Show each connector and the accounts connected through it."""
+    cards = {
+        slug: Card(connector.info, can_be_connected=bool(connector.oauth().client_id))
+        for slug, connector in connector_classes().items()
+    }
+    found = list(Connection.objects.order_by("status", "name", "pk"))
+    latest = SyncRun.objects.filter(connection__in=found).order_by("connection", "-pk").distinct("connection")
+    runs = {run.connection_id: run for run in latest}
+    for connection in found:
+        connection.latest_run = runs.get(connection.pk)  # type: ignore[attr-defined]
+        if connection.provider in cards:
+            cards[connection.provider].connections.append(connection)
+    whom_to_ask = WHO_MAY[Act.CONNECT].format(organization=request.organization)  # type: ignore[attr-defined]
+    return render(request, "integrations/connections.html", {"cards": list(cards.values()), "whom_to_ask": whom_to_ask})
+
+
+@require_POST
+@require(Act.SYNC)
+def connection_sync(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask for a sync; a second click while one waits asks for nothing more."""
+    with transaction.atomic():
+        # Two clicks at once queue up here, and the second finds the first one's wish.
+        connection = get_object_or_404(Connection.objects.select_for_update(), pk=pk)
+        if not connection.is_active:
+            messages.error(
+                request,
+                _("%(name)s is not connected now (%(status)s), so nothing can be read.")
+                % {"name": connection, "status": connection.get_status_display()},
+            )
+        elif connection.sync_requested_at is not None:
+            messages.info(request, _("A sync of %(name)s was asked for already.") % {"name": connection})
+        else:
+            request_sync(connection=connection)
+            ring_sync(connection)
+            messages.success(
+                request,
+                _(
+                    "A sync of %(name)s is asked for. It starts within seconds, or when the queue is back should it be "
+                    "away."
+                )
+                % {"name": connection},
+            )
+    return redirect("connection", pk=pk)
+
+
+@require_POST
+@require(Act.SYNC)
+def connection_test(request: HttpRequest, pk: int) -> HttpResponse:
+    """Try the connection now and say what was found."""
+    connection = get_object_or_404(Connection.objects.all(), pk=pk)
+    if connection.status == ConnectionStatus.DISCONNECTED:
+        messages.error(request, _("%(name)s is disconnected, so there is nothing to test.") % {"name": connection})
+        return redirect("connection", pk=pk)
+    connector = connector_for(connection)
+    try:
+        result = connector.test_connection()
+    finally:
+        connector.close()
+    if result.success:
+        messages.success(request, _("Test passed. %(sentence)s") % {"sentence": result.message})
+    else:
+        messages.error(request, _("Test failed. %(sentence)s") % {"sentence": result.message})
+    return redirect("connection", pk=pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Act.CONNECT)
+def connection_disconnect(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say what disconnecting does, and do it once the account's name is typed in."""
+    connection = get_object_or_404(Connection.objects.all(), pk=pk)
+    if connection.status == ConnectionStatus.DISCONNECTED:
+        messages.info(request, _("%(name)s is disconnected already.") % {"name": connection})
+        return redirect("connection", pk=pk)
+    form = DisconnectForm(request.POST or None, connection=connection)
+    if request.method == "POST" and form.is_valid():
+        disconnect(connection=connection)
+        messages.success(
+            request,
+            _("%(name)s is disconnected and its tokens are gone. Deals and invoices stay.") % {"name": connection},
+        )
+        return redirect("connection", pk=pk)
+    status = 422 if request.method == "POST" else 200
+    return render(request, "integrations/disconnect.html", {"connection": connection, "form": form}, status=status)
