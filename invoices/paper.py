@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from invoices.models import Business, Invoice, InvoiceLine, Status, Step, Submission
 
@@ -135,10 +136,10 @@ def _attempt(submission: Submission) -> Event:
 
 
 _STEPS = {
-    Step.VALIDATE: "Checked with the authority",
-    Step.SIGN: "Handed in for signing",
-    Step.CONFIRM: "Asked the authority to confirm it",
-    Step.SEARCH: "Searched for it at the authority",
+    Step.VALIDATE: gettext_lazy("Checked with the authority"),
+    Step.SIGN: gettext_lazy("Handed in for signing"),
+    Step.CONFIRM: gettext_lazy("Asked the authority to confirm it"),
+    Step.SEARCH: gettext_lazy("Searched for it at the authority"),
 }
 
 

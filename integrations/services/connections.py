@@ -47,8 +47,9 @@ def connect_account(
             request_sync(connection=connection)
     except IntegrityError as conflict:
         raise ConnectRefused(
-            f"The {connector_class.info.name} account {account.name} belongs to another organization here, and its deals "
-            "must not be invoiced twice, so nothing was changed. Connect a different account, or ask support to move it."
+            f"The {connector_class.info.name} account {account.name} belongs to another organization here, and its "
+            "deals must not be invoiced twice, so nothing was changed. Connect a different account, or ask support to "
+            "move it."
         ) from conflict
     logger.info("connected", provider=provider, connection=connection.pk)
     return connection

@@ -52,12 +52,10 @@ def _measure(deals: int) -> None:
             bare = [_bare_client(sandbox.url) for _ in range(RUNS)]
     finally:
         sandbox.stop()
-    print(
-        f"Backfill of {deals:,} deals, {lines:,} lines, companies and contacts, no latency, no limit (median of {RUNS}):"
-    )
+    print(f"Backfill of {deals:,} deals, {lines:,} lines and their parties, without latency (median of {RUNS}):")
     _line("first pass, into empty tables", deals, first, statistics.median(bare))
     _line("second pass, nothing changed", deals, second, statistics.median(bare))
-    _line("limit: the same calls, decoded and thrown away", deals, bare, statistics.median(bare))
+    _line("limit: lists and lines decoded and thrown away", deals, bare, statistics.median(bare))
     print(f"  {PEERS}\n")
 
 

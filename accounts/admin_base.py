@@ -1,0 +1,75 @@
+"""What the admins of all apps share: rows that are looked at and not edited, tenant filters, folded payloads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+
+from accounts.templatetags.show import NOTHING
+
+
+class TenantAdmin(ModelAdmin):
+    """Rows of every organization, counted only when somebody asks: some of the tables are big."""
+
+    show_full_result_count = False
+    list_filter_submit = True
+    list_per_page = 50
+    compressed_fields = True
+    warn_unsaved_form = True
+
+
+class EvidenceAdmin(TenantAdmin):
+    """Rows that are evidence or a provider's own data: everybody looks, nobody edits or deletes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: these rows are made by the work itself."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: what is shown here is what happened."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: evidence stays."""
+        return False
+
+
+class EvidenceInline(TabularInline):
+    """Rows of a parent, looked at and not edited."""
+
+    extra = 0
+    can_delete = False
+    tab = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: these rows are made by the work itself."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: what is shown here is what happened."""
+        return False
+
+
+def organizations(path: str = "organization") -> tuple[str, Any]:
+    """Return the list filter of organizations for a model that reaches its own by `path`."""
+    return (path, RelatedDropdownFilter)
+
+
+def folded(value: Any, label: str = "Show") -> str | SafeString:
+    """Return a value folded away under its size: text as it is, anything else as indented JSON."""
+    if not value:
+        return NOTHING
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return format_html(
+        '<details><summary class="cursor-pointer">{} ({} characters)</summary>'
+        '<pre class="mt-2 overflow-x-auto whitespace-pre-wrap break-all text-xs">{}</pre></details>',
+        label,
+        f"{len(text):,}",
+        text,
+    )

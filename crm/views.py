@@ -1,0 +1,119 @@
+"""Deals: the list with what became of each, and one deal with its lines and its invoice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.lists import Sort, read_page, read_sort
+from accounts.permissions import Act, require
+from crm.converters import line_discount, money
+from crm.forms import SORTS, DealFilter
+from crm.models import Deal, Owner
+from crm.readback import to_record
+from crm.records import LineRecord
+from invoices.models import Invoice
+from invoices.paper import Event, history_of
+
+SOURCE_KIND = "deal"
+COLUMNS_OF_INVOICE = ("pk", "connection_id", "source_external_id", "status", "number", "missing", "problem")
+
+
+@require_safe
+@require(Act.VIEW)
+def deals(request: HttpRequest) -> HttpResponse:
+    """List the organization's deals and, beside each, its invoice or why it has none."""
+    filters = DealFilter(request.GET)
+    found = filters.apply(Deal.objects.all())
+    sort = read_sort(request.GET.get("sort", ""), SORTS, "-closed")
+    rows = _in_order(found, sort).select_related("company").defer("payload", "company__payload")
+    page = read_page(rows, request.GET.get("page", ""))
+    _add_invoices(page.object_list)
+    _add_owners(page.object_list)
+    return render(request, "crm/deals.html", {"filters": filters, "page": page, "sort": sort})
+
+
+def _in_order(found: QuerySet[Deal], sort: Sort) -> QuerySet[Deal]:
+    if sort.value == "-closed":
+        return found.order_by("-close_date", "-pk")  # as the index of this list has it
+    return sort.apply(found, SORTS)
+
+
+def _add_invoices(rows: Sequence[Deal]) -> None:
+    """Put each deal's invoice on it as `invoice`: one question for the whole page."""
+    invoices = Invoice.objects.filter(
+        source_kind=SOURCE_KIND,
+        connection__in={deal.connection_id for deal in rows},
+        source_external_id__in=[deal.external_id for deal in rows],
+    ).only(*COLUMNS_OF_INVOICE)
+    found = {(each.connection_id, each.source_external_id): each for each in invoices}
+    for deal in rows:
+        deal.invoice = found.get((deal.connection_id, deal.external_id))  # type: ignore[attr-defined]
+
+
+def _add_owners(rows: Sequence[Deal]) -> None:
+    owners = Owner.objects.filter(
+        connection__in={deal.connection_id for deal in rows},
+        external_id__in={deal.owner_external_id for deal in rows},
+    )
+    found = {(each.connection_id, each.external_id): each for each in owners}
+    for deal in rows:
+        deal.owner = found.get((deal.connection_id, deal.owner_external_id))  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """One line as the page shows it: `net` is quantity times price less discount, None while one of them lacks."""
+
+    line: LineRecord
+    discount: Decimal
+    net: Decimal | None
+
+
+@require_safe
+@require(Act.VIEW)
+def deal(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show one deal: summary, lines, buyer, its invoice or what it lacks, and what happened."""
+    whole = Deal.objects.select_related("company", "contact", "connection").prefetch_related("lines")
+    found = get_object_or_404(whole, pk=pk)
+    _add_owners([found])
+    invoice = Invoice.objects.filter(
+        source_kind=SOURCE_KIND, connection=found.connection, source_external_id=found.external_id
+    ).first()
+    rows = [_line_row(line) for line in to_record(found).lines]
+    nets = [row.net for row in rows if row.net is not None]
+    context = {
+        "deal": found,
+        "invoice": invoice,
+        "rows": rows,
+        "total": sum(nets, Decimal(0)) if rows and len(nets) == len(rows) else None,
+        "history": _history(found, invoice),
+    }
+    return render(request, "crm/deal.html", context)
+
+
+def _line_row(line: LineRecord) -> LineRow:
+    discount = line_discount(line)
+    if line.quantity is None or line.unit_price is None:
+        return LineRow(line, discount, None)
+    return LineRow(line, discount, money(line.quantity * line.unit_price) - discount)
+
+
+def _history(deal: Deal, invoice: Invoice | None) -> list[Event]:
+    provider: dict[str, Any] = {"name": deal.connection}
+    events = [Event(deal.stored_at, _("This content was read from %(name)s") % provider, by=_("a sync"))]
+    if deal.source_updated_at:
+        events.append(Event(deal.source_updated_at, _("Last changed in %(name)s") % provider, by=_("its people")))
+    if invoice is not None:
+        submissions = list(invoice.submissions.order_by("pk"))
+        invoice.connection = deal.connection
+        events += history_of(invoice, submissions)
+    return sorted(events, key=lambda event: event.at, reverse=True)

@@ -1,0 +1,369 @@
+"""Connections, how far they were read, and what could not be read, in the admin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.decorators import action, display
+
+from accounts.admin_base import EvidenceAdmin, EvidenceInline, TenantAdmin, folded, organizations
+from accounts.templatetags.show import NOTHING, ago
+from integrations.base.connector import IntegrationTestResult
+from integrations.base.registry import connector_classes
+from integrations.models import Connection, ConnectionStatus, Credential, Quarantine, RunStatus, SyncCursor, SyncRun
+from integrations.services.connections import connector_for, request_sync
+from integrations.tasks import ring_sync
+
+CONNECTION_COLOURS = {
+    ConnectionStatus.ACTIVE: "success",
+    ConnectionStatus.NEEDS_REAUTHORIZATION: "danger",
+    ConnectionStatus.PAUSED: "warning",
+    ConnectionStatus.DISCONNECTED: "",
+}
+RUN_COLOURS = {
+    RunStatus.RUNNING: "info",
+    RunStatus.SUCCEEDED: "success",
+    RunStatus.PARTIAL: "warning",
+    RunStatus.FAILED: "danger",
+}
+TESTS_AT_ONCE = 10  # each may wait for its provider while the page waits for them all
+
+
+def provider_name(slug: str) -> str:
+    """Return the name of a provider, or its slug when its connector is no longer installed."""
+    connector = connector_classes().get(slug)
+    return connector.info.name if connector else slug
+
+
+class ProviderFilter(DropdownFilter):
+    """Filters by provider; the choices are the connectors of this installation."""
+
+    title = _("provider")
+    parameter_name = "provider"
+    path = "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return slug and name of every connector."""
+        return [(slug, connector.info.name) for slug, connector in connector_classes().items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the chosen provider."""
+        return queryset.filter(**{self.path: self.value()}) if self.value() else queryset
+
+
+class ProviderOfConnectionFilter(ProviderFilter):
+    """Filters rows by the provider of their connection."""
+
+    path = "connection__provider"
+
+
+class ConnectionForm(forms.ModelForm):
+    """Takes an organization's choices for reading its account."""
+
+    class Meta:
+        model = Connection
+        fields = ("name", "options")
+
+    def clean_options(self) -> dict[str, Any]:
+        """Return the choices; anything but an object would stop every sync."""
+        options = self.cleaned_data["options"] or {}
+        if not isinstance(options, dict):
+            raise forms.ValidationError(_('Write an object, for example {"company_tin": "tin"}.'))
+        return options
+
+
+class RunInline(EvidenceInline):
+    """The newest runs of a connection."""
+
+    model = SyncRun
+    fields = ("stream", "mode", "status", "started_at", "finished_at", "read", "quarantined", "sentence")
+    readonly_fields = fields
+    ordering = ("-pk",)
+    per_page = 10
+    show_change_link = True
+
+
+@admin.register(Connection)
+class ConnectionAdmin(TenantAdmin):
+    """Links to outside accounts. They are made by consent and ended on the connections page, not here."""
+
+    form = ConnectionForm
+    list_display = (
+        "name", "organization", "show_provider", "show_status", "show_last_good_call", "show_wanted", "problem",
+    )  # fmt: skip
+    list_filter = (organizations(), ProviderFilter, ("status", ChoicesDropdownFilter), "created_at")
+    list_select_related = ("organization",)
+    search_fields = ("name", "external_account_id", "organization__name", "organization__slug")
+    actions = ("sync_now", "test_now")
+    inlines = (RunInline,)
+    readonly_fields = (
+        "organization", "show_provider", "external_account_id", "show_status", "problem", "time_zone", "currency",
+        "show_scopes", "show_account_facts", "sync_requested_at", "last_good_call_at", "connected_by", "created_at",
+        "updated_at",
+    )  # fmt: skip
+    fieldsets = (
+        (None, {"fields": ("organization", "show_provider", "name", "show_status", "problem")}),
+        (_("How it is read"), {"fields": ("options", "sync_requested_at", "last_good_call_at")}),
+        (
+            _("The account, as its provider says"),
+            {"fields": ("external_account_id", "time_zone", "currency", "show_scopes", "show_account_facts")},
+        ),
+        (_("Since when"), {"fields": ("connected_by", "created_at", "updated_at")}),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: a connection is made by the consent of its owner."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: its deals and invoices name it; an owner disconnects it instead."""
+        return False
+
+    def has_sync_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this member of staff may make connections work."""
+        return bool(request.user.has_perm("integrations.change_connection"))
+
+    @display(description=_("Provider"), ordering="provider")
+    def show_provider(self, connection: Connection) -> str:
+        """Return the provider's name."""
+        return provider_name(connection.provider)
+
+    @display(description=_("Status"), ordering="status", label=CONNECTION_COLOURS)
+    def show_status(self, connection: Connection) -> tuple[str, str]:
+        """Return the status in words."""
+        return connection.status, connection.get_status_display()
+
+    @display(description=_("Last good call"), ordering="last_good_call_at")
+    def show_last_good_call(self, connection: Connection) -> str | SafeString:
+        """Return the age of the last call that worked."""
+        return ago(connection.last_good_call_at)
+
+    @display(description=_("Sync wanted"), ordering="sync_requested_at")
+    def show_wanted(self, connection: Connection) -> str | SafeString:
+        """Return how long a sync has been wanted and not started."""
+        return ago(connection.sync_requested_at)
+
+    @display(description=_("Granted"))
+    def show_scopes(self, connection: Connection) -> str:
+        """Return what the account granted."""
+        return ", ".join(connection.scopes) or NOTHING
+
+    @display(description=_("Facts"))
+    def show_account_facts(self, connection: Connection) -> str | SafeString:
+        """Return what the provider says about the account, folded."""
+        return folded(connection.account_facts)
+
+    @action(description=_("Sync now"), permissions=["sync"])
+    def sync_now(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
+        """Ask for a sync of each connected account; the wish is stored, so the broker may be away."""
+        chosen = list(queryset)
+        able = [each for each in chosen if each.is_active and each.provider in connector_classes()]
+        for connection in able:
+            request_sync(connection=connection)
+            ring_sync(connection)
+        if able:
+            noun = "connection" if len(able) == 1 else "connections"
+            self.message_user(
+                request,
+                f"A sync of {len(able)} {noun} is asked for. It starts as soon as a worker is free, and if the queue "
+                "is away now, when it is back.",
+                messages.SUCCESS,
+            )
+        if len(able) < len(chosen):
+            self.message_user(
+                request,
+                f"{len(chosen) - len(able)} of {len(chosen)} cannot be read now and were left as they are: see their "
+                "status.",
+                messages.WARNING,
+            )
+
+    @action(description=_("Test connection"), permissions=["sync"])
+    def test_now(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
+        """Try each account and show what was found."""
+        chosen = queryset.count()
+        for connection, result in _test_results(queryset[:TESTS_AT_ONCE]):
+            level = messages.SUCCESS if result.success else messages.ERROR
+            self.message_user(request, f"{connection}: {result.message}", level)
+        if chosen > TESTS_AT_ONCE:
+            self.message_user(
+                request,
+                f"Only the first {TESTS_AT_ONCE} of {chosen} were tested. Choose fewer at a time.",
+                messages.WARNING,
+            )
+
+
+def _test_results(connections: QuerySet[Connection]) -> Iterator[tuple[Connection, IntegrationTestResult]]:
+    for connection in connections:
+        if connection.provider not in connector_classes():
+            sentence = f"No connector called {connection.provider} is installed here any more."
+            yield connection, IntegrationTestResult(False, sentence)
+            continue
+        connector = connector_for(connection)
+        try:
+            yield connection, connector.test_connection()
+        finally:
+            connector.close()
+
+
+@admin.register(Credential)
+class CredentialAdmin(EvidenceAdmin):
+    """That there are tokens, and how old. The tokens themselves are not even read from the database here."""
+
+    list_display = ("connection", "show_organization", "show_age", "show_expiry", "show_kind")
+    list_filter = (organizations("connection__organization"), ProviderOfConnectionFilter)
+    list_select_related = ("connection__organization",)
+    search_fields = ("connection__name", "connection__organization__name")
+    date_hierarchy = "updated_at"
+    fields = ("connection", "show_organization", "show_kind", "expires_at", "show_expiry", "updated_at", "show_age")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Credential]:
+        """Return rows without their tokens."""
+        rows: QuerySet[Credential] = super().get_queryset(request)
+        return rows.defer("access_token", "refresh_token").annotate(
+            renewable=Count("pk", filter=Q(refresh_token__isnull=False))
+        )
+
+    @display(description=_("Organization"), ordering="connection__organization")
+    def show_organization(self, credential: Credential) -> str:
+        """Return whose it is."""
+        return str(credential.connection.organization)
+
+    @display(description=_("Renewed"), ordering="updated_at")
+    def show_age(self, credential: Credential) -> str | SafeString:
+        """Return its age."""
+        return ago(credential.updated_at)
+
+    @display(description=_("Ends"), ordering="expires_at")
+    def show_expiry(self, credential: Credential) -> str:
+        """Return when the access token ends."""
+        return f"{credential.expires_at:%d %b %Y, %H:%M} UTC" if credential.expires_at else str(_("has no end"))
+
+    @display(description=_("Kind"), label={"consent": "success", "key": "info"})
+    def show_kind(self, credential: Credential) -> tuple[str, str]:
+        """Return whether it renews itself."""
+        renewable = bool(credential.renewable)  # type: ignore[attr-defined]
+        return ("consent", str(_("Consent, renews itself"))) if renewable else ("key", str(_("Fixed key")))
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(EvidenceAdmin):
+    """Every attempt to read a stream."""
+
+    list_display = (
+        "id", "connection", "show_organization", "stream", "mode", "show_status", "started_at", "show_seconds",
+        "read", "created", "changed", "quarantined", "retries",
+    )  # fmt: skip
+    list_filter = (
+        organizations("connection__organization"),
+        ProviderOfConnectionFilter,
+        ("status", ChoicesDropdownFilter),
+        "mode",
+        "started_at",
+    )
+    list_select_related = ("connection__organization",)
+    search_fields = ("connection__name", "connection__organization__name", "sentence")
+    date_hierarchy = "started_at"
+    fields = (
+        "connection", "show_organization", "stream", "mode", "show_status", "sentence", "started_at",
+        "heartbeat_at", "finished_at", "show_seconds", "pages", "read", "created", "changed", "unchanged",
+        "quarantined", "calls", "retries", "waited_seconds",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @display(description=_("Organization"), ordering="connection__organization")
+    def show_organization(self, run: SyncRun) -> str:
+        """Return whose it is."""
+        return str(run.connection.organization)
+
+    @display(description=_("Status"), ordering="status", label=RUN_COLOURS)
+    def show_status(self, run: SyncRun) -> tuple[str, str]:
+        """Return the status in words."""
+        return run.status, run.get_status_display()
+
+    @display(description=_("Seconds"))
+    def show_seconds(self, run: SyncRun) -> str:
+        """Return how long it took or has been taking."""
+        return f"{((run.finished_at or run.heartbeat_at) - run.started_at).total_seconds():,.1f}"
+
+
+@admin.register(SyncCursor)
+class SyncCursorAdmin(EvidenceAdmin):
+    """How far each stream has been read."""
+
+    list_display = ("connection", "show_organization", "stream", "show_state", "complete_until", "updated_at")
+    list_filter = (organizations("connection__organization"), ProviderOfConnectionFilter, "stream")
+    list_select_related = ("connection__organization",)
+    search_fields = ("connection__name", "connection__organization__name")
+    date_hierarchy = "updated_at"
+    fields = (
+        "connection", "stream", "show_state", "complete_until", "full_read_started_at", "window_since",
+        "window_until", "show_position", "updated_at",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @display(description=_("Organization"), ordering="connection__organization")
+    def show_organization(self, cursor: SyncCursor) -> str:
+        """Return whose it is."""
+        return str(cursor.connection.organization)
+
+    @display(description=_("State"), label={"unfinished": "warning", "complete": "success", "never": "danger"})
+    def show_state(self, cursor: SyncCursor) -> tuple[str, str]:
+        """Return whether a read stands unfinished."""
+        if cursor.position or cursor.full_read_started_at or cursor.window_until:
+            return "unfinished", str(_("Goes on where it stopped"))
+        if cursor.complete_until is None:
+            return "never", str(_("Never read to the end"))
+        return "complete", str(_("Read to the end"))
+
+    @display(description=_("Place inside the unfinished read"))
+    def show_position(self, cursor: SyncCursor) -> str | SafeString:
+        """Return the position, folded."""
+        return folded(cursor.position)
+
+
+@admin.register(Quarantine)
+class QuarantineAdmin(EvidenceAdmin):
+    """Records that could not be read, with the reason and their bytes."""
+
+    list_display = (
+        "external_id", "stream", "connection", "show_organization", "show_state", "reason", "created_at",
+    )  # fmt: skip
+    list_filter = (
+        organizations("connection__organization"),
+        ProviderOfConnectionFilter,
+        ("resolved_at", admin.EmptyFieldListFilter),
+        "stream",
+        "created_at",
+    )
+    list_select_related = ("connection__organization",)
+    search_fields = ("external_id", "reason", "connection__name", "connection__organization__name")
+    date_hierarchy = "created_at"
+    fields = (
+        "connection", "stream", "external_id", "show_state", "reason", "run", "created_at", "updated_at",
+        "resolved_at", "show_payload",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @display(description=_("Organization"), ordering="connection__organization")
+    def show_organization(self, record: Quarantine) -> str:
+        """Return whose it is."""
+        return str(record.connection.organization)
+
+    @display(description=_("State"), ordering="resolved_at", label={"open": "danger", "resolved": "success"})
+    def show_state(self, record: Quarantine) -> tuple[str, str]:
+        """Return whether it still waits."""
+        return ("resolved", str(_("Read since"))) if record.resolved_at else ("open", str(_("Waits")))
+
+    @display(description=_("As it was received"))
+    def show_payload(self, record: Quarantine) -> str | SafeString:
+        """Return the bytes, folded."""
+        return folded(record.payload)

@@ -1,0 +1,14 @@
+"""Addresses of invoices and of the settings, whose page shows the seller."""
+
+from django.urls import path
+
+from invoices import profile, views
+
+urlpatterns = [
+    path("invoices/", views.invoices, name="invoices"),
+    path("invoices/<int:pk>/", views.invoice, name="invoice"),
+    path("invoices/<int:pk>/submit/", views.invoice_submit, name="invoice_submit"),
+    path("invoices/<int:pk>/qr.svg", views.invoice_qr, name="invoice_qr"),
+    path("invoices/<int:pk>/document.json", views.invoice_document, name="invoice_document"),
+    path("settings/", profile.settings, name="settings"),
+]

@@ -1,0 +1,130 @@
+"""Invoices: the list, one invoice with its paper and its document, and the act of submitting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count, QuerySet, Sum
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.lists import read_page, read_sort
+from accounts.permissions import Act, require
+from invoices.forms import SORTS, InvoiceFilter
+from invoices.models import Invoice, Status
+from invoices.paper import document_lines, history_of, paper_of
+from invoices.qr import qr_svg
+from invoices.reasons import LABELS
+from invoices.tasks import ring_submissions
+
+HEAVY = ("document", "draft", "snapshot", "qr_payload", "server_qr", "csid")
+
+
+@require_safe
+@require(Act.VIEW)
+def invoices(request: HttpRequest) -> HttpResponse:
+    """List the organization's invoices with the totals of what the filter lets through."""
+    filters = InvoiceFilter(request.GET)
+    found = filters.apply(Invoice.objects.all())
+    sort = read_sort(request.GET.get("sort", ""), SORTS, "-made")
+    page = read_page(sort.apply(found.defer(*HEAVY), SORTS), request.GET.get("page", ""))
+    reason = filters.cleaned_data.get("reason", "")
+    context = {
+        "filters": filters,
+        "page": page,
+        "sort": sort,
+        "totals": _totals(found),
+        "counts": Invoice.objects.counts_by_status(),
+        "chosen_status": filters.cleaned_data.get("status", ""),
+        "reason": _reason_words(reason, page.object_list) if reason else "",
+        "connection_id": filters.cleaned_data.get("connection"),
+    }
+    return render(request, "invoices/invoices.html", context)
+
+
+def _totals(found: QuerySet[Invoice]) -> list[dict[str, Any]]:
+    """Return {currency, count, tax, payable} for each currency, the largest count first."""
+    by_currency = found.order_by().values("currency")
+    sums = by_currency.annotate(count=Count("pk"), tax=Sum("tax_amount"), payable=Sum("payable_amount"))
+    return list(sums.order_by("-count", "currency"))
+
+
+def _reason_words(key: str, rows: Any) -> str:
+    """Return the reason's words: a draft of the list itself knows what its field is called."""
+    if key in LABELS:
+        return LABELS[key]
+    labels = (fact["label"] for row in rows for fact in row.missing if fact["field"] == key)
+    return next(labels, key).partition(" (")[0]
+
+
+@require_safe
+@require(Act.VIEW)
+def invoice(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show one invoice: its paper beside its document, what it lacks, and what happened to it."""
+    found = get_object_or_404(Invoice.objects.select_related("business", "connection"), pk=pk)
+    lines = list(found.lines.all())
+    context = {
+        "invoice": found,
+        "paper": paper_of(found, lines),
+        "document_lines": document_lines(found.body) if found.document else [],
+        "history": history_of(found, list(found.submissions.order_by("pk"))),
+        "is_paused": found.business is not None and found.business.is_paused,
+    }
+    return render(request, "invoices/invoice.html", context)
+
+
+@require_POST
+@require(Act.SUBMIT)
+def invoice_submit(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask a worker to submit a READY invoice; a second click finds it claimed or signed and changes nothing."""
+    found = get_object_or_404(Invoice.objects.select_related("business"), pk=pk)
+    if found.status != Status.READY:
+        messages.info(
+            request,
+            _("Nothing was done: %(name)s stands at “%(status)s”.")
+            % {"name": found, "status": found.get_status_display()},
+        )
+    elif found.business is not None and found.business.is_paused:
+        messages.error(
+            request,
+            _("Submissions are paused: %(why)s Operations resume them in the admin.")
+            % {"why": found.business.submissions_paused_reason},
+        )
+    else:
+        ring_submissions()
+        messages.success(
+            request,
+            _(
+                "%(name)s is handed to the queue. It is submitted within seconds, or when the queue is back should it be "
+                "away."
+            )
+            % {"name": found},
+        )
+    return redirect("invoice", pk=pk)
+
+
+@require_safe
+@require(Act.VIEW)
+def invoice_qr(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return the QR code as a picture; 404 for a draft, which has none."""
+    payload = get_object_or_404(Invoice.objects.only("qr_payload"), pk=pk).qr_payload
+    if not payload:
+        raise Http404(_("A held invoice has no QR code yet."))
+    response = HttpResponse(qr_svg(payload), content_type="image/svg+xml")
+    response["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+@require_safe
+@require(Act.VIEW)
+def invoice_document(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return the exact bytes that were frozen and handed in; 404 for a draft, which has none."""
+    found = get_object_or_404(Invoice.objects.only("document", "number"), pk=pk)
+    if found.document is None:
+        raise Http404(_("A held invoice has no document yet."))
+    response = HttpResponse(found.body, content_type="application/json")
+    response["Content-Disposition"] = f'inline; filename="{found.number}.json"'
+    return response
