@@ -17,6 +17,7 @@ from integrations.base.records import content_hash
 from integrations.bulk import Upserted, upsert
 from integrations.models import Connection
 from integrations.services.syncs import SaveCounts
+from invoices.services.withdrawing import withdraw_drafts
 
 SOURCE_COLUMNS = (
     "organization_id",
@@ -91,7 +92,7 @@ def save_deals(*, connection: Connection, records: Sequence[DealRecord]) -> Save
     """Store deals with their lines and parties, inside the caller's transaction.
 
     A deal whose content did not change costs no write. A changed company makes its won deals due again, so that
-    a draft that waited for its TIN is looked at anew.
+    a draft that waited for its TIN is looked at anew. A deal that is not won any more takes its draft back.
     """
     if not records:
         return SaveCounts()
@@ -99,6 +100,8 @@ def save_deals(*, connection: Connection, records: Sequence[DealRecord]) -> Save
     contacts = _save_parties(connection, Contact, CONTACT_COLUMNS, (c for deal in records for c in deal.contacts))
     deals = _save_deal_rows(connection, records)
     _save_lines(connection, records, deals)
+    lost = [deal.external_id for deal in records if deal.external_id in deals.changed and not is_due(deal)]
+    withdraw_drafts(connection=connection, kind="deal", external_ids=lost)
     _mark_due(list(companies.changed.values()), list(contacts.changed.values()))
     distinct = len({record.external_id for record in records})
     return SaveCounts(len(deals.created), len(deals.changed), distinct - len(deals.created) - len(deals.changed))
@@ -135,6 +138,11 @@ def _save_parties(
     return upsert(model, (*SOURCE_COLUMNS, *columns), rows)
 
 
+def is_due(deal: DealRecord) -> bool:
+    """Tell whether a deal asks for an invoice."""
+    return deal.is_won and not deal.is_archived
+
+
 def deal_hash(deal: DealRecord) -> str:
     """Return the hash of all that an invoice could be made from: the deal, its lines and its chosen parties."""
     facts = [str(getattr(deal, column)) for column in DEAL_COLUMNS]
@@ -152,7 +160,7 @@ def _save_deal_rows(connection: Connection, records: Sequence[DealRecord]) -> Up
             *(getattr(deal, column) for column in DEAL_COLUMNS),
             companies.get(deal.company_external_id),
             contacts.get(deal.contact_external_id),
-            deal.is_won and not deal.is_archived,
+            is_due(deal),
         )
         for deal in records
     )

@@ -76,7 +76,9 @@ class ConnectionForm(forms.ModelForm):
         """Return the choices; anything but an object would stop every sync."""
         options = self.cleaned_data["options"] or {}
         if not isinstance(options, dict):
-            raise forms.ValidationError(_('Write an object, for example {"company_tin": "tin"}.'))
+            raise forms.ValidationError(_('Write an object, for example {"properties": {"company_tin": "tax_number"}}.'))
+        if not isinstance(options.get("properties") or {}, dict):
+            raise forms.ValidationError(_('"properties" is an object: our name of a fact, and theirs.'))
         return options
 
 
@@ -213,13 +215,23 @@ def _test_results(connections: QuerySet[Connection]) -> Iterator[tuple[Connectio
             connector.close()
 
 
+class PartOfConnectionAdmin(EvidenceAdmin):
+    """Rows that belong to a connection and through it to an organization."""
+
+    list_select_related = ("connection__organization",)
+
+    @display(description=_("Organization"), ordering="connection__organization")
+    def show_organization(self, part: Any) -> str:
+        """Return whose it is."""
+        return str(part.connection.organization)
+
+
 @admin.register(Credential)
-class CredentialAdmin(EvidenceAdmin):
+class CredentialAdmin(PartOfConnectionAdmin):
     """That there are tokens, and how old. The tokens themselves are not even read from the database here."""
 
     list_display = ("connection", "show_organization", "show_age", "show_expiry", "show_kind")
     list_filter = (organizations("connection__organization"), ProviderOfConnectionFilter)
-    list_select_related = ("connection__organization",)
     search_fields = ("connection__name", "connection__organization__name")
     date_hierarchy = "updated_at"
     fields = ("connection", "show_organization", "show_kind", "expires_at", "show_expiry", "updated_at", "show_age")
@@ -231,11 +243,6 @@ class CredentialAdmin(EvidenceAdmin):
         return rows.defer("access_token", "refresh_token").annotate(
             renewable=Count("pk", filter=Q(refresh_token__isnull=False))
         )
-
-    @display(description=_("Organization"), ordering="connection__organization")
-    def show_organization(self, credential: Credential) -> str:
-        """Return whose it is."""
-        return str(credential.connection.organization)
 
     @display(description=_("Renewed"), ordering="updated_at")
     def show_age(self, credential: Credential) -> str | SafeString:
@@ -255,7 +262,7 @@ class CredentialAdmin(EvidenceAdmin):
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(EvidenceAdmin):
+class SyncRunAdmin(PartOfConnectionAdmin):
     """Every attempt to read a stream."""
 
     list_display = (
@@ -269,7 +276,6 @@ class SyncRunAdmin(EvidenceAdmin):
         "mode",
         "started_at",
     )
-    list_select_related = ("connection__organization",)
     search_fields = ("connection__name", "connection__organization__name", "sentence")
     date_hierarchy = "started_at"
     fields = (
@@ -278,11 +284,6 @@ class SyncRunAdmin(EvidenceAdmin):
         "quarantined", "calls", "retries", "waited_seconds",
     )  # fmt: skip
     readonly_fields = fields
-
-    @display(description=_("Organization"), ordering="connection__organization")
-    def show_organization(self, run: SyncRun) -> str:
-        """Return whose it is."""
-        return str(run.connection.organization)
 
     @display(description=_("Status"), ordering="status", label=RUN_COLOURS)
     def show_status(self, run: SyncRun) -> tuple[str, str]:
@@ -296,12 +297,11 @@ class SyncRunAdmin(EvidenceAdmin):
 
 
 @admin.register(SyncCursor)
-class SyncCursorAdmin(EvidenceAdmin):
+class SyncCursorAdmin(PartOfConnectionAdmin):
     """How far each stream has been read."""
 
     list_display = ("connection", "show_organization", "stream", "show_state", "complete_until", "updated_at")
     list_filter = (organizations("connection__organization"), ProviderOfConnectionFilter, "stream")
-    list_select_related = ("connection__organization",)
     search_fields = ("connection__name", "connection__organization__name")
     date_hierarchy = "updated_at"
     fields = (
@@ -309,11 +309,6 @@ class SyncCursorAdmin(EvidenceAdmin):
         "window_until", "show_position", "updated_at",
     )  # fmt: skip
     readonly_fields = fields
-
-    @display(description=_("Organization"), ordering="connection__organization")
-    def show_organization(self, cursor: SyncCursor) -> str:
-        """Return whose it is."""
-        return str(cursor.connection.organization)
 
     @display(description=_("State"), label={"unfinished": "warning", "complete": "success", "never": "danger"})
     def show_state(self, cursor: SyncCursor) -> tuple[str, str]:
@@ -331,7 +326,7 @@ class SyncCursorAdmin(EvidenceAdmin):
 
 
 @admin.register(Quarantine)
-class QuarantineAdmin(EvidenceAdmin):
+class QuarantineAdmin(PartOfConnectionAdmin):
     """Records that could not be read, with the reason and their bytes."""
 
     list_display = (
@@ -344,7 +339,6 @@ class QuarantineAdmin(EvidenceAdmin):
         "stream",
         "created_at",
     )
-    list_select_related = ("connection__organization",)
     search_fields = ("external_id", "reason", "connection__name", "connection__organization__name")
     date_hierarchy = "created_at"
     fields = (
@@ -352,11 +346,6 @@ class QuarantineAdmin(EvidenceAdmin):
         "resolved_at", "show_payload",
     )  # fmt: skip
     readonly_fields = fields
-
-    @display(description=_("Organization"), ordering="connection__organization")
-    def show_organization(self, record: Quarantine) -> str:
-        """Return whose it is."""
-        return str(record.connection.organization)
 
     @display(description=_("State"), ordering="resolved_at", label={"open": "danger", "resolved": "success"})
     def show_state(self, record: Quarantine) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from integrations.base.errors import NotFound
 from integrations.models import Connection, ConnectionStatus, Quarantine, RunStatus, SyncCursor
 from integrations.services.connections import connector_for
 from integrations.services.syncs import SyncNotPossible
+from invoices.models import Invoice
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.django_db
@@ -146,6 +147,20 @@ def test_a_company_that_is_completed_makes_its_won_deals_due_again(
     sync_deals(connection=connection, full=True)
     deal.refresh_from_db()
     assert deal.invoice_due
+
+
+def test_a_deal_that_is_no_longer_won_takes_its_draft_back(connection: Connection, sandbox: SandboxProcess) -> None:
+    sync_deals(connection=connection)
+    invoice_due_deals(connection=connection)
+    deal = Deal.objects.won().filter(pipeline_external_id="default").first()
+    assert deal is not None
+    drafts = Invoice.objects.open_drafts()
+    before = drafts.count()
+    assert drafts.filter(source_external_id=deal.external_id).exists()
+    sandbox.edit("deals", deal.external_id, dealstage="contractsent")
+    sync_deals(connection=connection)
+    assert not drafts.filter(source_external_id=deal.external_id).exists()
+    assert drafts.count() == before - 1
 
 
 @pytest.mark.parametrize(("value", "words"), [("NaN", "not a number"), ("1e1000000", "larger than any amount")])

@@ -1,0 +1,248 @@
+"""Deals and the parties around them in the admin: the provider's data, to be looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from accounts.admin_base import EvidenceAdmin, EvidenceInline, folded, organizations
+from accounts.templatetags.show import NOTHING, ago, money, quantity
+from crm.models import Company, Contact, Deal, DealLine, Owner, Pipeline
+from integrations.admin import ProviderOfConnectionFilter
+
+PROVENANCE = (
+    _("Where it comes from"),
+    {
+        "fields": (
+            "organization", "connection", "external_id", "source_updated_at", "stored_at", "content_hash",
+            "show_payload",
+        )
+    },
+)  # fmt: skip
+
+
+class RecordAdmin(EvidenceAdmin):
+    """A provider's record, with the payload it was made from."""
+
+    list_filter: tuple[Any, ...] = (organizations(), ProviderOfConnectionFilter)
+    list_select_related: tuple[str, ...] = ("organization", "connection")
+
+    @display(description=_("As the provider sent it"))
+    def show_payload(self, record: Any) -> str | SafeString:
+        """Return the payload, folded."""
+        return folded(record.payload)
+
+
+class DealLineInline(EvidenceInline):
+    """What was sold."""
+
+    model = DealLine
+    fields = (
+        "position", "name", "sku", "show_quantity", "show_price", "show_discount", "show_amount", "tax_category",
+        "show_code",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @display(description=_("Quantity"))
+    def show_quantity(self, line: DealLine) -> str:
+        """Return the quantity without needless zeros."""
+        return quantity(line.quantity)
+
+    @display(description=_("Price"))
+    def show_price(self, line: DealLine) -> str:
+        """Return the price of one."""
+        return money(line.unit_price, line.currency or line.deal.currency)
+
+    @display(description=_("Discount"))
+    def show_discount(self, line: DealLine) -> str:
+        """Return the discount as it was given: a percentage, or money off each."""
+        if line.discount_percent:
+            return f"{quantity(line.discount_percent)} %"
+        return money(line.unit_discount, line.currency or line.deal.currency) if line.unit_discount else NOTHING
+
+    @display(description=_("Net, by the provider"))
+    def show_amount(self, line: DealLine) -> str:
+        """Return the provider's own sum."""
+        return money(line.amount, line.currency or line.deal.currency)
+
+    @display(description=_("Classification"))
+    def show_code(self, line: DealLine) -> str:
+        """Return the goods or service code."""
+        return line.hsn_code or line.isic_code or NOTHING
+
+
+@admin.register(Deal)
+class DealAdmin(RecordAdmin):
+    """Deals of every organization."""
+
+    list_display = (
+        "show_name", "organization", "connection", "show_amount", "show_stage", "close_date", "company",
+        "show_invoicing", "show_changed",
+    )  # fmt: skip
+    list_filter = (
+        organizations(),
+        ProviderOfConnectionFilter,
+        "is_won",
+        "is_closed",
+        "invoice_due",
+        "is_archived",
+        "currency",
+        "close_date",
+    )
+    list_select_related = ("organization", "connection", "company")
+    search_fields = ("name", "external_id", "company__name", "company__tin")
+    date_hierarchy = "close_date"
+    inlines = (DealLineInline,)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "name", "show_amount", "show_discount", "show_stage", "pipeline_external_id", "stage_external_id",
+                    "close_date", "company", "contact", "company_question", "owner_external_id", "is_archived",
+                    "show_invoicing", "show_url",
+                )
+            },
+        ),
+        PROVENANCE,
+    )  # fmt: skip
+
+    @display(description=_("Deal"), ordering="name")
+    def show_name(self, deal: Deal) -> str:
+        """Return the name, or the id of a deal that has none."""
+        return str(deal)
+
+    @display(description=_("Amount"), ordering="amount")
+    def show_amount(self, deal: Deal) -> str:
+        """Return what somebody typed or the provider summed."""
+        return money(deal.amount, deal.currency)
+
+    @display(description=_("Discount on the whole"))
+    def show_discount(self, deal: Deal) -> str:
+        """Return the document discount."""
+        return money(deal.document_discount, deal.currency)
+
+    @display(description=_("Stage"), ordering="stage_label", label={"won": "success", "lost": "danger", "open": "info"})
+    def show_stage(self, deal: Deal) -> tuple[str, str]:
+        """Return the stage in the account's own words, coloured by what it means."""
+        meaning = "won" if deal.is_won else "lost" if deal.is_closed else "open"
+        return meaning, deal.stage_label or deal.stage_external_id or NOTHING
+
+    @display(description=_("Invoicing"), ordering="invoice_due", label={"due": "warning", "seen": "success"})
+    def show_invoicing(self, deal: Deal) -> tuple[str, str]:
+        """Return whether it waits to be looked at for an invoice."""
+        if deal.invoice_due:
+            return "due", str(_("Waits"))
+        return ("seen", str(_("Looked at"))) if deal.is_won else ("", NOTHING)
+
+    @display(description=_("Changed"), ordering="source_updated_at")
+    def show_changed(self, deal: Deal) -> str | SafeString:
+        """Return how long ago it changed at the provider."""
+        return ago(deal.source_updated_at)
+
+    @display(description=_("At the provider"))
+    def show_url(self, deal: Deal) -> str | SafeString:
+        """Return a link; only web addresses become one."""
+        if not deal.url.startswith(("https://", "http://")):
+            return NOTHING
+        return format_html('<a href="{}" rel="noopener noreferrer" target="_blank">{}</a>', deal.url, deal.url)
+
+
+@admin.register(Company)
+class CompanyAdmin(RecordAdmin):
+    """Buying companies."""
+
+    list_display = ("show_name", "organization", "connection", "show_tin", "city", "state", "country", "show_changed")
+    search_fields = ("name", "tin", "external_id", "email")
+    date_hierarchy = "stored_at"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "name", "tin", "email", "phone", "description", "street", "city", "state", "postal_zone",
+                    "country",
+                )
+            },
+        ),
+        PROVENANCE,
+    )  # fmt: skip
+
+    @display(description=_("Company"), ordering="name")
+    def show_name(self, company: Company) -> str:
+        """Return the name, or the id of one that has none."""
+        return str(company)
+
+    @display(description=_("TIN"), ordering="tin", label={"lacking": "warning", "there": "success"})
+    def show_tin(self, company: Company) -> tuple[str, str]:
+        """Return the TIN, or that it lacks: its invoices are held without one."""
+        return ("there", company.tin) if company.tin else ("lacking", str(_("No TIN")))
+
+    @display(description=_("Changed"), ordering="source_updated_at")
+    def show_changed(self, company: Company) -> str | SafeString:
+        """Return how long ago it changed at the provider."""
+        return ago(company.source_updated_at)
+
+
+@admin.register(Contact)
+class ContactAdmin(RecordAdmin):
+    """People at buyers."""
+
+    list_display = ("show_name", "organization", "connection", "email", "phone", "source_updated_at")
+    search_fields = ("first_name", "last_name", "email", "external_id")
+    date_hierarchy = "stored_at"
+    fieldsets = ((None, {"fields": ("first_name", "last_name", "email", "phone")}), PROVENANCE)
+
+    @display(description=_("Contact"), ordering="last_name")
+    def show_name(self, contact: Contact) -> str:
+        """Return the name, or what there is instead."""
+        return str(contact)
+
+
+@admin.register(Pipeline)
+class PipelineAdmin(EvidenceAdmin):
+    """Pipelines and their stages."""
+
+    list_display = ("label", "organization", "connection", "external_id", "show_count", "updated_at")
+    list_filter = (organizations(), ProviderOfConnectionFilter)
+    list_select_related = ("organization", "connection")
+    search_fields = ("label", "external_id", "organization__name")
+    fields = ("organization", "connection", "external_id", "label", "show_count", "show_stages", "updated_at")
+    readonly_fields = fields
+
+    @display(description=_("Stages"))
+    def show_count(self, pipeline: Pipeline) -> int:
+        """Return how many stages it has."""
+        return len(pipeline.stages)
+
+    @display(description=_("Stages in full"))
+    def show_stages(self, pipeline: Pipeline) -> str | SafeString:
+        """Return the stages, folded."""
+        return folded(pipeline.stages)
+
+
+@admin.register(Owner)
+class OwnerAdmin(EvidenceAdmin):
+    """Salespeople at the provider."""
+
+    list_display = ("show_name", "organization", "connection", "email", "show_state", "updated_at")
+    list_filter = (organizations(), ProviderOfConnectionFilter, "is_archived")
+    list_select_related = ("organization", "connection")
+    search_fields = ("name", "email", "external_id")
+    fields = ("organization", "connection", "external_id", "name", "email", "show_state", "updated_at")
+    readonly_fields = fields
+
+    @display(description=_("Owner"), ordering="name")
+    def show_name(self, owner: Owner) -> str:
+        """Return the name, or what there is instead."""
+        return str(owner)
+
+    @display(description=_("State"), ordering="is_archived", label={"left": "warning", "there": "success"})
+    def show_state(self, owner: Owner) -> tuple[str, str]:
+        """Return whether the person still works there."""
+        return ("left", str(_("Archived"))) if owner.is_archived else ("there", str(_("Active")))

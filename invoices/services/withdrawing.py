@@ -1,0 +1,22 @@
+"""Takes back drafts whose source no longer asks for an invoice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from integrations.models import Connection
+from invoices.models import Invoice
+
+
+def withdraw_drafts(*, connection: Connection, kind: str, external_ids: Sequence[str]) -> int:
+    """Delete the drafts of these sources and return how many there were; whatever has a number stays.
+
+    Runs in the caller's transaction. A draft has no number, so no gap comes of it.
+    """
+    if not external_ids:
+        return 0
+    drafts = Invoice.objects.open_drafts().filter(
+        connection=connection, source_kind=kind, source_external_id__in=list(external_ids)
+    )
+    _, deleted = drafts.delete()
+    return deleted.get("invoices.Invoice", 0)

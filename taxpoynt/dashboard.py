@@ -1,0 +1,82 @@
+"""Pages that show things of several apps: home, and a connection with its progress."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.permissions import Act, require
+from integrations.base.registry import connector_classes
+from integrations.models import Connection, Quarantine
+from taxpoynt.overview import overview
+from taxpoynt.progress import progress_of
+
+RUNS_SHOWN = 10
+QUARANTINED_SHOWN = 50
+HX_REFRESH = "HX-Refresh"
+
+
+@require_safe
+@require(Act.VIEW)
+def home(request: HttpRequest) -> HttpResponse:
+    """Say what happened and what needs somebody; before anything is connected, offer to connect."""
+    connectors = [
+        connector.info for connector in connector_classes().values() if connector.oauth().client_id
+    ]
+    return render(request, "dashboard/home.html", {"overview": overview(), "connectors": connectors})
+
+
+@require_safe
+@require(Act.VIEW)
+def connection(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show one connection: how far it is, its runs, what could not be read, and what can be done with it."""
+    found = _connection(pk)
+    return render(request, "dashboard/connection.html", _facts(found))
+
+
+def _facts(found: Connection) -> dict[str, Any]:
+    connector = connector_classes().get(found.provider)
+    return {
+        "connection": found,
+        "provider": connector.info if connector else None,
+        "progress": progress_of(found),
+        "runs": found.runs.order_by("-pk")[:RUNS_SHOWN],
+        "quarantined": Quarantine.objects.filter(connection=found, resolved_at=None).defer("payload")[
+            :QUARANTINED_SHOWN
+        ],
+    }
+
+
+@never_cache
+@require_safe
+@require(Act.VIEW)
+def connection_progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return the progress as a part of the connection's page; without htmx, go to that page.
+
+    When the work has ended the whole page is fetched again once: its runs and lists are old by then.
+    """
+    found = _connection(pk)
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("connection", pk=pk)
+    progress = progress_of(found)
+    response = render(request, "dashboard/progress.html", {"connection": found, "progress": progress})
+    if not progress.is_busy:
+        response[HX_REFRESH] = "true"
+    return response
+
+
+@never_cache
+@require_safe
+@require(Act.VIEW)
+def connection_progress_json(request: HttpRequest, pk: int) -> JsonResponse:
+    """Return the progress for programs."""
+    return JsonResponse(progress_of(_connection(pk)).as_json())
+
+
+def _connection(pk: int) -> Connection:
+    connection: Connection = get_object_or_404(Connection.objects.select_related("connected_by"), pk=pk)
+    return connection
