@@ -76,7 +76,9 @@ class ConnectionForm(forms.ModelForm):
         """Return the choices; anything but an object would stop every sync."""
         options = self.cleaned_data["options"] or {}
         if not isinstance(options, dict):
-            raise forms.ValidationError(_('Write an object, for example {"properties": {"company_tin": "tax_number"}}.'))
+            raise forms.ValidationError(
+                _('Write an object, for example {"properties": {"company_tin": "tax_number"}}.')
+            )
         if not isinstance(options.get("properties") or {}, dict):
             raise forms.ValidationError(_('"properties" is an object: our name of a fact, and theirs.'))
         return options
