@@ -46,6 +46,7 @@ class Services:
         self._environment = environment
         self._ports = ports
         self._children: list[Child] = []
+        self._known: list[tuple[int, str]] = []
         self._remembered = home / "pids.json"
 
     def manage(self, *words: str) -> None:
@@ -114,8 +115,8 @@ class Services:
     def _start(self, name: str, *words: str) -> None:
         log = self._home / "log" / f"{name}.log"
         self._children.append(Child(name, [sys.executable, *words], log=log, env=self._environment, cwd=ROOT))
-        known = [(child.process.pid, " ".join(child.process.args[1:3])) for child in self._children]  # type: ignore[index]
-        self._remembered.write_text(json.dumps(known))
+        self._known.append((self._children[-1].process.pid, " ".join(words[:2])))
+        self._remembered.write_text(json.dumps(self._known))
 
     def _wait_for(self, name: str, address: str) -> None:
         deadline = time.monotonic() + 60

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -242,9 +242,8 @@ class CredentialAdmin(PartOfConnectionAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Credential]:
         """Return rows without their tokens."""
         rows: QuerySet[Credential] = super().get_queryset(request)
-        return rows.defer("access_token", "refresh_token").annotate(
-            renewable=Count("pk", filter=Q(refresh_token__isnull=False))
-        )
+        renewable = ExpressionWrapper(Q(refresh_token__isnull=False), output_field=BooleanField())
+        return rows.defer("access_token", "refresh_token").annotate(renewable=renewable)
 
     @display(description=_("Renewed"), ordering="updated_at")
     def show_age(self, credential: Credential) -> str | SafeString:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from integrations.base.errors import IntegrationError, ReauthorizationRequired
 from integrations.base.http import CallStatistics
 from integrations.base.records import Page, Unreadable
-from integrations.models import Connection, ConnectionStatus, Quarantine, RunStatus, SyncCursor, SyncRun
+from integrations.models import Connection, Quarantine, RunStatus, SyncCursor, SyncRun
 from integrations.services.connections import mark_needs_reauthorization
 
 logger = structlog.get_logger(__name__)
@@ -64,10 +64,7 @@ def run_sync(
     SUCCEEDED means: read to the end, nothing quarantined. Anything less is PARTIAL with a sentence. An error of our
     own is FAILED and raised. Raises SyncNotPossible when the connection is not active or a run is under way.
     """
-    if not connection.is_active:
-        raise SyncNotPossible(
-            f"{connection} is not connected ({connection.get_status_display()}), so nothing was read."
-        )
+    check_active(connection)
     with _only_run(connection, stream.name):
         run = _start(connection, stream.name, mode)
         try:
@@ -206,6 +203,13 @@ def connection_for_sync(connection_id: int) -> Connection:
     connection = Connection.objects.select_related("organization").filter(pk=connection_id).first()
     if connection is None:
         raise SyncNotPossible(f"There is no connection {connection_id}.")
-    if connection.status == ConnectionStatus.NEEDS_REAUTHORIZATION:
-        raise SyncNotPossible(f"{connection} must be connected again before it can be read: {connection.problem}")
+    check_active(connection)
     return connection
+
+
+def check_active(connection: Connection) -> None:
+    """Raise SyncNotPossible unless the connection may be read from."""
+    if connection.is_active:
+        return
+    why = f" {connection.problem}" if connection.problem else ""
+    raise SyncNotPossible(f"{connection} is not active ({connection.get_status_display()}), so nothing was read.{why}")

@@ -235,7 +235,7 @@ def test_a_withdrawn_key_stops_the_connection_and_says_what_to_do(
     assert run.status == RunStatus.PARTIAL
     connection.refresh_from_db()
     assert connection.status == ConnectionStatus.NEEDS_REAUTHORIZATION
-    with pytest.raises(SyncNotPossible, match="not connected"):
+    with pytest.raises(SyncNotPossible, match="is not active"):
         sync_deals(connection=connection)
 
 
