@@ -20,6 +20,7 @@ from integrations.base.errors import (
 from integrations.base.http import ApiClient, CallStatistics
 
 BATCH = 100  # inputs of a batch read, and records of a list page: HubSpot's maximum for both
+LIMIT_HEADERS = ("X-HubSpot-RateLimit-Max", "X-HubSpot-RateLimit-Interval-Milliseconds")
 SEARCH_PAGE = 200  # HubSpot's maximum for a search page
 
 
@@ -54,6 +55,7 @@ class HubSpotClient:
             base_url=settings.HUBSPOT_API_BASE,
             headers=self._authorization,
             limited_wait=limited_wait,
+            limit_headers=LIMIT_HEADERS,
         )
 
     @property

@@ -32,6 +32,8 @@ from invoices.drafts import InvoiceDraft
 
 PAGES_A_TRANSACTION = 10  # about 1,000 deals: below that a transaction's fixed cost shows, above it memory grows
 FETCHERS = 4  # beside the one lister; more gained nothing against a limit of 110 calls in 10 s
+CODE_REFUSED = frozenset({"BAD_AUTH_CODE", "EXPIRED_AUTH_CODE", "MISMATCH_REDIRECT_URI_AUTH_CODE", "BAD_REDIRECT_URI"})
+GRANT_GONE = frozenset({"BAD_REFRESH_TOKEN", "BAD_HUB"})
 ASSOCIATIONS = ("companies", "contacts", "line_items")
 
 
@@ -73,6 +75,9 @@ class HubSpotConnector(CRMConnector):
             client_secret=settings.HUBSPOT_CLIENT_SECRET,
             scopes=cls.scopes,
             optional_scopes=cls.optional_scopes,
+            account_field="hub_id",
+            code_refused=CODE_REFUSED,
+            grant_gone=GRANT_GONE,
         )
 
     @property

@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 REFRESH_BEFORE = timedelta(minutes=5)
 
-# HubSpot's words for a grant that is gone for good; everything else is worth another try (fact: the token endpoint
-# answers 429 and 5xx to a herd of refreshes, and those must never break a connection).
-GRANT_GONE = frozenset({"BAD_REFRESH_TOKEN", "BAD_HUB"})
-
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
@@ -178,25 +174,25 @@ class OAuthHandler:
 
     def _refused(self, refusal: RequestRejected, grant: str) -> Exception:
         body = refusal.body if isinstance(refusal.body, dict) else {}
-        status = str(body.get("status", ""))
+        words = {str(body.get("status")), str(body.get("error"))}
         facts: dict[str, Any] = {
             "provider": self.platform_name,
             "status": refusal.status,
             "request_id": refusal.request_id,
         }
-        if grant == "authorization_code" and status.endswith(("AUTH_CODE", "REDIRECT_URI")):
+        if grant == "authorization_code" and words & self.endpoints.code_refused:
             return ReauthorizationRequired(
                 f"{self.name} did not accept this consent: it was used already or is too old. "
                 "Nothing was connected; start again with Connect.",
                 **facts,
             )
-        if status in GRANT_GONE:
+        if words & self.endpoints.grant_gone:
             return ReauthorizationRequired(
                 f"{self.name} no longer lets us in: the access was withdrawn there. Connect the account again.",
                 **facts,
             )
         return ConfigurationError(
-            f"{self.name} refused our application ({status or refusal.status}). Operations must check its credentials.",
+            f"{self.name} refused our application (HTTP {refusal.status}). Operations must check its credentials.",
             **facts,
         )
 
@@ -210,5 +206,5 @@ class OAuthHandler:
             refresh_token=str(answer.get("refresh_token") or ""),
             expires_at=timezone.now() + timedelta(seconds=int(answer.get("expires_in") or 1800)),
             scopes=tuple(answer.get("scopes") or ()),
-            account_id=str(answer.get("hub_id") or answer.get("merchant_id") or ""),
+            account_id=str(answer.get(self.endpoints.account_field) or ""),
         )

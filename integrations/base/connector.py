@@ -21,7 +21,12 @@ class IntegrationTestResult:
 
 @dataclass(frozen=True, slots=True)
 class OAuthEndpoints:
-    """Where a provider's OAuth lives, and as whom we speak to it."""
+    """Where a provider's OAuth lives, as whom we speak to it, and its words for what went wrong.
+
+    `account_field` is the field of a token answer that names the account; `code_refused` and `grant_gone` are the
+    error words for a consent that is spent and for a grant that was withdrawn. Any other word, and every 429 and 5xx,
+    must never break a connection.
+    """
 
     authorize_url: str
     token_url: str
@@ -31,6 +36,9 @@ class OAuthEndpoints:
     optional_scopes: tuple[str, ...] = ()
     introspect_url: str = ""
     revoke_url: str = ""
+    account_field: str = ""
+    code_refused: frozenset[str] = frozenset()
+    grant_gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,8 @@ class ApiClient:
     """Calls one outside system.
 
     `headers` is called before each request, so that a fresh token is always used. `limited_wait` reads the wait
-    in seconds from a 429 that names no Retry-After. A repeat happens only where it is harmless: `repeatable`.
+    in seconds from a 429 that names no Retry-After; `limit_headers` are the two that WindowPacer reads. A repeat
+    happens only where it is harmless: `repeatable`.
     Raises RateLimited and TransientError after three tries, UnknownOutcome when an unrepeatable call broke off,
     RequestRejected for any other answer of 400 and above, InvalidResponse for a body that is not JSON.
     """
@@ -73,6 +74,7 @@ class ApiClient:
         base_url: str,
         headers: Callable[[], Mapping[str, str]] | None = None,
         limited_wait: Callable[[requests.Response], float] | None = None,
+        limit_headers: tuple[str, str] = ("", ""),
         connect_timeout: float = 10.0,
         read_timeout: float = 30.0,
     ) -> None:
@@ -83,7 +85,7 @@ class ApiClient:
         self._headers = headers or dict
         self._limited_wait = limited_wait
         self._timeout = (connect_timeout, read_timeout)
-        self._pacer = WindowPacer()
+        self._pacer = WindowPacer(*limit_headers)
         self._session = requests.Session()
         self._session.headers["User-Agent"] = USER_AGENT
         # Proxies and .netrc of the machine must not reroute or add credentials to a tenant's calls.

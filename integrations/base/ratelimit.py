@@ -11,13 +11,15 @@ from collections.abc import Mapping
 class WindowPacer:
     """Spreads the calls of one client over a rolling window.
 
-    It learns the window from the answers' headers (`X-HubSpot-RateLimit-Max`, `-Interval-Milliseconds`) and
-    leaves a reserve for real-time work; a provider that sends none is not paced. Safe for threads.
+    It learns the window from two headers of the answers, one with the number of calls and one with the milliseconds,
+    and leaves a reserve for real-time work; a provider that sends none is not paced. Safe for threads.
     """
 
     reserve_share = 0.1
 
-    def __init__(self) -> None:
+    def __init__(self, limit_header: str = "", window_header: str = "") -> None:
+        self._limit_header = limit_header
+        self._window_header = window_header
         self._lock = threading.Lock()
         self._sent: deque[float] = deque()
         self._limit = 0
@@ -25,10 +27,10 @@ class WindowPacer:
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Take the limit from an answer's headers."""
-        limit = headers.get("X-HubSpot-RateLimit-Max", "")
+        limit = headers.get(self._limit_header, "")
         if not limit.isdigit():
             return
-        window = headers.get("X-HubSpot-RateLimit-Interval-Milliseconds", "")
+        window = headers.get(self._window_header, "")
         with self._lock:
             self._limit = max(1, int(int(limit) * (1 - self.reserve_share)))
             self._window = int(window) / 1000 if window.isdigit() else 10.0

@@ -34,12 +34,12 @@ OUTCOME_COLOURS = {
     "accepted": "success",
     "found": "success",
     "rejected": "danger",
-    "refused": "danger",
+    "credentials_refused": "danger",
     "unclear": "warning",
     "absent": "warning",
+    "lookup_failed": "warning",
 }
 BIG = ("draft", "snapshot", "document", "qr_payload")
-SELLER_SECRETS = ("business__certificate", "business__api_key", "business__api_secret", "business__public_key")
 
 
 class LineInline(EvidenceInline):

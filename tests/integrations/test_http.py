@@ -113,14 +113,14 @@ def test_a_retry_after_is_clamped_and_nonsense_is_ignored(asked: str, wait: floa
 
 
 def test_calls_are_spread_over_the_providers_own_window() -> None:
-    pacer = WindowPacer()
-    pacer.observe({"X-HubSpot-RateLimit-Max": "10", "X-HubSpot-RateLimit-Interval-Milliseconds": "200"})
+    pacer = WindowPacer("X-Max", "X-Window")
+    pacer.observe({"X-Max": "10", "X-Window": "200"})
     waits = [pacer.wait() for _ in range(12)]
     assert sum(waits[:9]) == 0
     assert 0.1 < sum(waits) < 0.6
 
 
 def test_a_provider_that_names_no_limit_is_not_paced() -> None:
-    pacer = WindowPacer()
+    pacer = WindowPacer("X-Max", "X-Window")
     pacer.observe({})
     assert sum(pacer.wait() for _ in range(1000)) == 0

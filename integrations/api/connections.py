@@ -1,0 +1,66 @@
+"""Connections in the API: what is connected and how its last sync ended. Never a token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers, viewsets
+
+from accounts.api import BoundedPagination, TenantAPI
+from integrations.base.registry import connector_classes
+from integrations.models import Connection, SyncRun
+
+
+class SyncRunSerializer(serializers.ModelSerializer[SyncRun]):
+    """How a run stands or ended."""
+
+    class Meta:
+        model = SyncRun
+        fields = (
+            "id", "stream", "mode", "status", "sentence", "started_at", "finished_at", "read", "created", "changed",
+            "unchanged", "quarantined",
+        )  # fmt: skip
+
+
+class ConnectionSerializer(serializers.ModelSerializer[Connection]):
+    """A link to an outside account."""
+
+    organization = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    provider_name = serializers.SerializerMethodField()
+    status_label = serializers.CharField(source="get_status_display", read_only=True)
+    last_run = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Connection
+        fields = (
+            "id", "organization", "provider", "provider_name", "name", "status", "status_label", "problem",
+            "external_account_id", "time_zone", "currency", "sync_requested_at", "last_good_call_at", "created_at",
+            "last_run",
+        )  # fmt: skip
+
+    def get_provider_name(self, connection: Connection) -> str:
+        """Return the provider's name."""
+        connector = connector_classes().get(connection.provider)
+        return connector.info.name if connector else connection.provider
+
+    @extend_schema_field(SyncRunSerializer(allow_null=True))
+    def get_last_run(self, connection: Connection) -> dict[str, Any] | None:
+        """Return the newest run, null before the first."""
+        newest = list(connection.runs.all())
+        return SyncRunSerializer(newest[0]).data if newest else None
+
+
+class ConnectionViewSet(TenantAPI, viewsets.ReadOnlyModelViewSet[Connection]):
+    """Accounts that your organizations connected."""
+
+    queryset = Connection.objects.none()
+    serializer_class = ConnectionSerializer
+    pagination_class = BoundedPagination
+    filter_backends = ()
+
+    def rows(self) -> QuerySet[Connection]:
+        """Return the caller's connections, each with its newest run."""
+        newest = Prefetch("runs", queryset=SyncRun.objects.order_by("-pk")[:1])
+        return Connection.objects.select_related("organization").prefetch_related(newest).order_by("pk")

@@ -1,0 +1,57 @@
+"""Addresses of the API, version 1, and of its own documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import path, re_path
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+
+from accounts.api import TenantAPI
+from crm.api.deals import DealViewSet
+from integrations.api.connections import ConnectionViewSet
+from integrations.base.registry import connector_classes
+from integrations.models import Connection
+from invoices.api.invoices import InvoiceViewSet
+
+
+class RootView(TenantAPI, APIView):
+    """Where to start: the lists of your organizations."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return the addresses of the lists; deals are listed per connection."""
+        crms = [slug for slug, connector in connector_classes().items() if connector.info.category == "crm"]
+        numbers = Connection.objects.filter(provider__in=crms).order_by("pk").values_list("pk", flat=True)
+        return Response(
+            {
+                "connections": reverse("api-connections", request=request),
+                "invoices": reverse("api-invoices", request=request),
+                "deals": [reverse("api-deals", args=[number], request=request) for number in numbers],
+                "documentation": reverse("api-docs", request=request),
+            }
+        )
+
+
+LIST, DETAIL = {"get": "list"}, {"get": "retrieve"}
+DEAL = r"(?P<external_id>[^/\x00]{1,100})"
+
+urlpatterns = [
+    path("v1/", RootView.as_view(), name="api-root"),
+    path("v1/connections/", ConnectionViewSet.as_view(LIST), name="api-connections"),
+    path("v1/connections/<int:pk>/", ConnectionViewSet.as_view(DETAIL), name="api-connection"),
+    path("v1/crm/<int:connection_id>/deals", DealViewSet.as_view(LIST), name="api-deals"),
+    re_path(rf"^v1/crm/(?P<connection_id>[0-9]+)/deals/{DEAL}$", DealViewSet.as_view(DETAIL), name="api-deal"),
+    # The same with a slash at the end, for whoever types one; the schema names each address once.
+    path("v1/crm/<int:connection_id>/deals/", DealViewSet.as_view(LIST, schema=None)),
+    re_path(rf"^v1/crm/(?P<connection_id>[0-9]+)/deals/{DEAL}/$", DealViewSet.as_view(DETAIL, schema=None)),
+    path("v1/invoices/", InvoiceViewSet.as_view(LIST), name="api-invoices"),
+    path("v1/invoices/<int:pk>/", InvoiceViewSet.as_view(DETAIL), name="api-invoice"),
+    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+]
