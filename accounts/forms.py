@@ -14,7 +14,7 @@ class SignInForm(AuthenticationForm):
 
     error_messages = {
         "invalid_login": _(
-            "This e-mail address and password do not belong together. Check both; capital letters count in the password."
+            "This e-mail address and password do not belong together. Check both; capital letters count."
         ),
         "inactive": _("This account is switched off. Ask an owner of your organization."),
     }

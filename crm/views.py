@@ -17,7 +17,7 @@ from accounts.lists import Sort, read_page, read_sort
 from accounts.permissions import Act, require
 from crm.converters import line_discount, money
 from crm.forms import SORTS, DealFilter
-from crm.models import Deal, Owner
+from crm.models import Company, Deal, Owner
 from crm.readback import to_record
 from crm.records import LineRecord
 from invoices.models import Invoice
@@ -94,10 +94,17 @@ def deal(request: HttpRequest, pk: int) -> HttpResponse:
         "deal": found,
         "invoice": invoice,
         "rows": rows,
+        "address": _address(found.company) if found.company else [],
         "total": sum(nets, Decimal(0)) if rows and len(nets) == len(rows) else None,
         "history": _history(found, invoice),
     }
     return render(request, "crm/deal.html", context)
+
+
+def _address(company: Company) -> list[str]:
+    """Return the lines of an address, leaving out what is not known."""
+    town = " ".join(part for part in (company.postal_zone, company.city) if part)
+    return [part for part in (company.street, town, company.state, company.country) if part]
 
 
 def _line_row(line: LineRecord) -> LineRow:

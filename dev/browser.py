@@ -11,19 +11,27 @@ import requests
 from dev.say import Refusal
 
 
-class _Forms(HTMLParser):
+class _FormReader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.forms: list[dict[str, Any]] = []
+        self.forms: list[tuple[str, dict[str, str]]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.forms.append({"action": given.get("action", ""), "fields": {}, "buttons": []})
-        elif self.forms and tag == "input" and given.get("name") and given.get("type") != "submit":
-            self.forms[-1]["fields"][given["name"]] = given.get("value", "")
-        elif self.forms and tag in {"button", "input"} and given.get("name"):
-            self.forms[-1]["buttons"].append((given["name"], given.get("value", "")))
+            self.forms.append((given.get("action", ""), {}))
+        elif self.forms and tag == "input" and given.get("name"):
+            self.forms[-1][1][given["name"]] = given.get("value", "")
+
+
+def find_form(html: str, action: str, **having: str) -> tuple[str, dict[str, str]] | None:
+    """Return (action, fields) of the first form whose action holds `action` and whose fields have these values."""
+    reader = _FormReader()
+    reader.feed(html)
+    for target, fields in reader.forms:
+        if action in target and having.items() <= fields.items():
+            return target, fields
+    return None
 
 
 class Browser:
@@ -39,22 +47,18 @@ class Browser:
         """Open a page; raises Refusal when it is not there."""
         return self._take(self._session.get(urljoin(self.origin, path), timeout=30))
 
-    def submit(self, action: str, button: str = "", **fields: str) -> requests.Response:
-        """Submit the first form whose action holds `action`, pressing the button whose value holds `button`.
-
-        Raises Refusal when there is no such form.
-        """
+    def submit(self, action: str, having: dict[str, str] | None = None, **fields: str) -> requests.Response:
+        """Fill in and submit the first form of this page that fits; see find_form. Raises Refusal when none does."""
         if self.page is None:
             raise Refusal("No page is open.", exit_code=1)
-        reader = _Forms()
-        reader.feed(self.page.text)
-        form = next((form for form in reader.forms if action in form["action"]), None)
+        form = find_form(self.page.text, action, **(having or {}))
         if form is None:
-            raise Refusal(f"The page {self.page.url} has no form for {action}.", exit_code=1)
-        pressed = dict([each for each in form["buttons"] if button.lower() in each[1].lower()][:1]) if button else {}
-        target = urljoin(self.page.url, form["action"]) if form["action"] else self.page.url
+            raise Refusal(f"The page {self.page.url} has no form for {action or having}.", exit_code=1)
         answer = self._session.post(
-            target, data={**form["fields"], **pressed, **fields}, headers={"Referer": self.page.url}, timeout=30
+            urljoin(self.page.url, form[0]),
+            data={**form[1], **fields},
+            headers={"Referer": self.page.url},
+            timeout=30,
         )
         return self._take(answer)
 

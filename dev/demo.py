@@ -94,11 +94,11 @@ def _main_job(ports: Ports, services: Services) -> dict[str, Any]:
     browser = Browser(f"http://127.0.0.1:{ports.web}")
     with step("Signing in as the owner"):
         browser.open("/login/")
-        browser.submit("", username=f"{PEOPLE[0]}@demo.example", password=PASSWORD)
+        browser.submit("", {"username": ""}, username=f"{PEOPLE[0]}@demo.example", password=PASSWORD)
     with step("Connecting HubSpot through its consent page"):
         browser.open("/connections/")
         browser.submit("/connect/hubspot/")
-        answer = browser.submit("", button="approve")
+        answer = browser.submit("/oauth/authorize", {"decision": "approve"})
         found = re.search(r"/connections/(\d+)/", answer.url)
         if found is None:
             raise Refusal(f"The consent came back to {answer.url} and not to the connection.", exit_code=1)

@@ -9,10 +9,14 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from invoices.models import Invoice, Status
+from invoices.models.invoice import WAITING
 from invoices.reasons import held_for
 
 # As people type dates: 2026-11-22, 22/11/2026, 22 Nov 2026.
 DATES = ["%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d %b %Y", "%d %B %Y"]
+# More than one status under one word: what settles by itself.
+ON_THEIR_WAY = "waiting"
+GROUPS = {ON_THEIR_WAY: (*WAITING, Status.SUBMITTING)}
 SORTS = {
     "date": "issue_date",
     "number": "number",
@@ -33,7 +37,11 @@ class InvoiceFilter(forms.Form):
     """What to show. A value that cannot be read is named beside its field and left out, the rest holds."""
 
     q = forms.CharField(required=False, max_length=200, label=_("Search"))
-    status = forms.ChoiceField(required=False, label=_("Status"), choices=[("", _("All")), *Status.choices])
+    status = forms.ChoiceField(
+        required=False,
+        label=_("Status"),
+        choices=[("", _("All")), *Status.choices, (ON_THEIR_WAY, _("On their way"))],
+    )
     since = _date_field(_("Issued from"))
     until = _date_field(_("Issued until"))
     reason = forms.CharField(required=False, max_length=100, label=_("Missing fact"), widget=forms.HiddenInput)
@@ -55,7 +63,7 @@ class InvoiceFilter(forms.Form):
                 | Q(source_label__icontains=text)
             )
         if status := chosen.get("status"):
-            invoices = invoices.filter(status=status)
+            invoices = invoices.filter(status__in=GROUPS.get(status, (status,)))
         if since := chosen.get("since"):
             invoices = invoices.filter(issue_date__gte=since)
         if until := chosen.get("until"):

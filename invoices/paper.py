@@ -121,7 +121,7 @@ def history_of(invoice: Invoice, submissions: Sequence[Submission]) -> list[Even
 def _attempt(submission: Submission) -> Event:
     sentence = submission.sentence
     if submission.finished_at is None:
-        sentence = _("No answer was written down: the worker stopped. The authority is asked before anything is resent.")
+        sentence = _("No answer was written down: the worker stopped. The authority is asked before it is resent.")
     number = _("attempt %(number)d") % {"number": submission.attempt}
     status = f" · HTTP {submission.http_status}" if submission.http_status else ""
     outcome = submission.outcome.replace("_", " ") or _("unfinished")

@@ -62,9 +62,9 @@ def held_reasons(drafts: QuerySet[Invoice]) -> list[HeldReason]:
     sql = f"""
         SELECT field, min(label), count(*), coalesce(sum(amount), 0) FROM (
             SELECT regexp_replace(fact->>'field', '^lines[.][0-9]+[.]', 'lines.*.') AS field,
-                   min(fact->>'label') AS label, id,
+                   min(fact->>'label') AS label, pk,
                    max(payable_amount) FILTER (WHERE currency = 'NGN') AS amount
-            FROM ({inner}) AS facts GROUP BY 1, id
+            FROM ({inner}) AS facts GROUP BY 1, pk
         ) AS held GROUP BY field ORDER BY 3 DESC, 1
     """  # noqa: S608 - the inner statement comes from the ORM, its values are parameters
     with database.cursor() as cursor:

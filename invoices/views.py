@@ -98,8 +98,8 @@ def invoice_submit(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(
             request,
             _(
-                "%(name)s is handed to the queue. It is submitted within seconds, or when the queue is back should it be "
-                "away."
+                "%(name)s is handed to the queue. It is submitted within seconds, or when the queue is back should it "
+                "be away."
             )
             % {"name": found},
         )

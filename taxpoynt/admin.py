@@ -34,12 +34,6 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from accounts.templatetags.show import NOTHING, ago
 
 
-def _register_again(model: type[Model], model_admin: type[ModelAdmin]) -> None:
-    if admin.site.is_registered(model):
-        admin.site.unregister(model)
-    admin.site.register(model, model_admin)
-
-
 class StyledTaskSelect(UnfoldAdminSelectWidget, TaskSelectWidget):
     """The list of registered tasks, in our theme."""
 
@@ -147,7 +141,7 @@ class FailedSignInAdmin(AccessFailureLogAdmin, ModelAdmin):
     """Every single failed sign-in."""
 
 
-for _model, _model_admin in (
+OURS: tuple[tuple[type[Model], type[ModelAdmin]], ...] = (
     (PeriodicTask, ScheduledTaskAdmin),
     (CrontabSchedule, TimeOfDayAdmin),
     (IntervalSchedule, EverySoOftenAdmin),
@@ -157,10 +151,17 @@ for _model, _model_admin in (
     (AccessAttempt, SignInAttemptAdmin),
     (AccessLog, SignInAdmin),
     (AccessFailureLog, FailedSignInAdmin),
-):
-    _register_again(_model, _model_admin)
-
+)
 # Connecting leaves nothing in social-auth's own tables, so there is nothing to look at, and nothing to edit there.
-for _model in (UserSocialAuth, Nonce, Association):
-    if admin.site.is_registered(_model):
-        admin.site.unregister(_model)
+NOBODYS = (UserSocialAuth, Nonce, Association)
+
+
+def dress_other_packages() -> None:
+    """Register other packages' models again in our theme, after their own admins have been loaded."""
+    for model, model_admin in OURS:
+        if admin.site.is_registered(model):
+            admin.site.unregister(model)
+        admin.site.register(model, model_admin)
+    for model in NOBODYS:
+        if admin.site.is_registered(model):
+            admin.site.unregister(model)

@@ -46,10 +46,10 @@ urlpatterns = [
     path("v1/connections/", ConnectionViewSet.as_view(LIST), name="api-connections"),
     path("v1/connections/<int:pk>/", ConnectionViewSet.as_view(DETAIL), name="api-connection"),
     path("v1/crm/<int:connection_id>/deals", DealViewSet.as_view(LIST), name="api-deals"),
-    re_path(rf"^v1/crm/(?P<connection_id>[0-9]+)/deals/{DEAL}$", DealViewSet.as_view(DETAIL), name="api-deal"),
+    re_path(rf"^v1/crm/(?P<connection_id>[0-9]{{1,18}})/deals/{DEAL}$", DealViewSet.as_view(DETAIL), name="api-deal"),
     # The same with a slash at the end, for whoever types one; the schema names each address once.
     path("v1/crm/<int:connection_id>/deals/", DealViewSet.as_view(LIST, schema=None)),
-    re_path(rf"^v1/crm/(?P<connection_id>[0-9]+)/deals/{DEAL}/$", DealViewSet.as_view(DETAIL, schema=None)),
+    re_path(rf"^v1/crm/(?P<connection_id>[0-9]{{1,18}})/deals/{DEAL}/$", DealViewSet.as_view(DETAIL, schema=None)),
     path("v1/invoices/", InvoiceViewSet.as_view(LIST), name="api-invoices"),
     path("v1/invoices/<int:pk>/", InvoiceViewSet.as_view(DETAIL), name="api-invoice"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django_celery_beat.models import PeriodicTask
 
 from accounts.permissions import Act, require
 from integrations.base.registry import connector_classes
@@ -24,9 +26,7 @@ HX_REFRESH = "HX-Refresh"
 @require(Act.VIEW)
 def home(request: HttpRequest) -> HttpResponse:
     """Say what happened and what needs somebody; before anything is connected, offer to connect."""
-    connectors = [
-        connector.info for connector in connector_classes().values() if connector.oauth().client_id
-    ]
+    connectors = [connector.info for connector in connector_classes().values() if connector.oauth().client_id]
     return render(request, "dashboard/home.html", {"overview": overview(), "connectors": connectors})
 
 
@@ -44,11 +44,24 @@ def _facts(found: Connection) -> dict[str, Any]:
         "connection": found,
         "provider": connector.info if connector else None,
         "progress": progress_of(found),
+        "schedule": _schedule(found),
         "runs": found.runs.order_by("-pk")[:RUNS_SHOWN],
         "quarantined": Quarantine.objects.filter(connection=found, resolved_at=None).defer("payload")[
             :QUARANTINED_SHOWN
         ],
     }
+
+
+def _schedule(found: Connection) -> str:
+    """Return when the connection is read by itself, as staff may have set it."""
+    task = PeriodicTask.objects.filter(name=f"Nightly sync of connection {found.pk}", enabled=True)
+    crontab = next((each.crontab for each in task.select_related("crontab")), None)
+    if crontab is None or not found.is_active:
+        return _("only when somebody asks")
+    if crontab.hour.isdecimal() and crontab.minute.isdecimal() and crontab.day_of_week == "*":
+        at = f"{int(crontab.hour):02}:{int(crontab.minute):02}"
+        return _("every day at %(at)s (%(zone)s), and when somebody asks") % {"at": at, "zone": crontab.timezone}
+    return _("on its own schedule, and when somebody asks")
 
 
 @never_cache

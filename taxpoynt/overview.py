@@ -54,7 +54,7 @@ class Overview:
 
     @property
     def bar(self) -> list[dict[str, Any]]:
-        """Return the bar's segments, x and width out of 1000 as text for SVG; a pile with anything is never invisible."""
+        """Return the bar's segments, x and width out of 1000 as text for SVG; the smallest can still be seen."""
         total = sum(pile.amount for pile in self.piles.values())
         if not total:
             return []

@@ -234,6 +234,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ConnectionStatus": "integrations.models.ConnectionStatus",
+        "RunStatus": "integrations.models.RunStatus",
+        "InvoiceStatus": "invoices.models.Status",
+    },
 }
 
 # --- broker and background work ----------------------------------------------------------------------
@@ -270,6 +275,7 @@ UNFOLD = {
     "SITE_HEADER": "TaxPoynt",
     "SITE_SUBHEADER": "Operations",
     "ENVIRONMENT": "taxpoynt.context.admin_environment",
+    "DASHBOARD_CALLBACK": "taxpoynt.admin_dashboard.figures",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "COLORS": {

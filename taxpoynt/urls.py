@@ -5,7 +5,10 @@ from django.urls import include, path
 
 from integrations.oauth_views import connect
 from integrations.webhooks import receive
+from taxpoynt import admin as theme
 from taxpoynt import dashboard, health
+
+theme.dress_other_packages()
 
 handler500 = "taxpoynt.health.server_error"
 

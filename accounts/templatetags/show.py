@@ -128,9 +128,7 @@ def copyable(text: str, label: str = "") -> str | SafeString:
     """Return an id in a quiet monospace that copies on click; without JavaScript it can still be selected."""
     if not text:
         return NOTHING
-    return format_html(
-        '<code class="id" data-copy="{}" title="{}">{}</code>', text, _("Click to copy"), label or text
-    )
+    return format_html('<code class="id" data-copy="{}" title="{}">{}</code>', text, _("Click to copy"), label or text)
 
 
 @register.inclusion_tag("parts/sort_header.html", takes_context=True)

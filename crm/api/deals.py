@@ -39,13 +39,13 @@ class DealViewSet(TenantAPI, viewsets.ReadOnlyModelViewSet[Deal]):
 
     def rows(self) -> QuerySet[Deal]:
         """Return the connection's deals, newest closing first, without the payloads."""
-        deals: QuerySet[Deal] = Deal.objects.filter(connection=self.connection).defer("payload")
-        return deals.select_related("company").defer("payload", "company__payload").order_by("-close_date", "-pk")
+        deals: QuerySet[Deal] = Deal.objects.filter(connection=self.connection).select_related("company")
+        return deals.defer("payload", "company__payload").order_by("-close_date", "-pk")
 
     def get_object(self) -> Deal:
         """Return one deal by its id at the provider, with its lines; raises Http404 with a sentence."""
         external_id = self.kwargs["external_id"]
-        deals = self.get_queryset().select_related("company", "contact").prefetch_related("lines")
+        deals = self.get_queryset().select_related("contact").defer("contact__payload").prefetch_related("lines")
         deal = deals.filter(external_id=external_id).first()
         if deal is None:
             raise Http404(f"Connection {self.connection.pk} has no deal {external_id}.")

@@ -39,7 +39,9 @@ class DealFilter(filters.FilterSet):
         input_formats=["%Y-%m-%d"],
         error_messages={"invalid": "closed_to must be a day like 2026-11-22."},
     )
-    search = filters.CharFilter(method="find", max_length=200, label="Part of the deal's or the company's name, or an id")
+    search = filters.CharFilter(
+        method="find", max_length=200, label="Part of the deal's or the company's name, or an id"
+    )
     ordering = filters.ChoiceFilter(
         method="order",
         choices=ORDERING_CHOICES,

@@ -56,9 +56,7 @@ class DealLineSerializer(serializers.ModelSerializer[DealLine]):
     quantity = serializers.DecimalField(max_digits=30, decimal_places=10, normalize_output=True, read_only=True)
     unit_price = AmountField()
     unit_discount = AmountField()
-    discount_percent = serializers.DecimalField(
-        max_digits=30, decimal_places=10, normalize_output=True, read_only=True
-    )
+    discount_percent = serializers.DecimalField(max_digits=30, decimal_places=10, normalize_output=True, read_only=True)
     amount = AmountField()
 
     class Meta:

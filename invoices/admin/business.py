@@ -63,7 +63,12 @@ class BusinessForm(forms.ModelForm):
 
     class Meta:
         model = Business
-        exclude = ("public_key", "submissions_paused_reason", *SECRETS)
+        fields = (
+            "organization", "legal_name", "tin", "rc_number", "description", "email", "telephone", "street", "city",
+            "postal_zone", "state", "lga", "country", "entity_id", "business_id", "service_id", "number_prefix",
+            "payment_terms_days", "payment_means_code", "default_tax_category", "hsn_code", "product_category",
+            "isic_code", "service_category",
+        )  # fmt: skip
 
     def clean_key_file(self) -> str:
         """Read the key file; the profile takes both of its parts."""

@@ -87,14 +87,14 @@ def test_social_auth_keeps_no_association_of_its_own(signed_in: Client, consent:
 
 def test_connecting_never_signs_anybody_in(consent: Consent, signed_in: Client) -> None:
     back = consent(start(signed_in))
-    stranger = Client(headers={"host": "testserver"})
+    stranger = Client()
     stranger.get(back)
     assert "_auth_user_id" not in stranger.session
     assert not Connection.objects.exists()
 
 
 def test_a_refused_consent_says_that_nothing_was_connected(signed_in: Client, consent: Consent) -> None:
-    answer = signed_in.get(consent(start(signed_in), button="refuse"))
+    answer = signed_in.get(consent(start(signed_in), decision="refuse"))
     assert "consent was refused" in said(signed_in, answer)
     assert not Connection.objects.exists()
 
@@ -111,7 +111,7 @@ def test_a_code_that_hubspot_has_spent_is_told_in_our_words(signed_in: Client, c
     first = consent(start(signed_in))
     code = parse_qs(urlsplit(first).query)["code"][0]
     OAuthHandler("hubspot", CredentialManager()).exchange_code_for_token(
-        code, "http://testserver/oauth/complete/hubspot/"
+        code, "http://localhost/oauth/complete/hubspot/"
     )
     answer = signed_in.get(first)
     assert "HubSpot did not accept this consent" in said(signed_in, answer)

@@ -16,7 +16,9 @@ from taxpoynt.celery import BATCH, HIGH, PERIODIC, STANDARD, app
 
 @pytest.fixture(scope="module", autouse=True)
 def _loaded() -> None:
-    app.loader.import_default_modules()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CELERY_SKIP_CHECKS", "1")  # they look into the database, which not every test here has
+        app.loader.import_default_modules()
 
 
 def queue_of(task: str) -> str:
@@ -93,7 +95,8 @@ def test_a_disconnected_connection_is_not_synced_at_night(connection: Connection
     assert not PeriodicTask.objects.get(args=json.dumps([connection.pk])).enabled
 
 
-def test_the_sweeps_and_the_nightly_syncs_live_in_the_database(db: None, connection: Connection) -> None:
+@pytest.mark.django_db(transaction=True)  # beat closes the connection between its looks
+def test_the_sweeps_and_the_nightly_syncs_live_in_the_database(connection: Connection) -> None:
     scheduler: Any = DatabaseScheduler(app=app)
     scheduler.setup_schedule()
     names = set(PeriodicTask.objects.values_list("name", flat=True))
