@@ -40,7 +40,7 @@ class DealFilter(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["q"].widget.attrs |= {"placeholder": _("Deal, company or HubSpot id"), "type": "search"}
+        self.fields["q"].widget.attrs |= {"placeholder": _("Deal, company or id"), "type": "search"}
         self.fields["stage"].choices = [("", _("All stages")), *((label, label) for label in _stage_labels())]  # type: ignore[attr-defined]
         self.fields["owner"].choices = [("", _("Everybody")), *((str(o.pk), str(o)) for o in _owners())]  # type: ignore[attr-defined]
         accounts = [(str(each.pk), each.name) for each in Connection.objects.order_by("name")]

@@ -21,7 +21,7 @@ from crm.models import Company, Deal, Owner
 from crm.readback import to_record
 from crm.records import LineRecord
 from invoices.models import Invoice
-from invoices.paper import Event, history_of
+from invoices.paper import Event, history_of, newest_first
 
 SOURCE_KIND = "deal"
 COLUMNS_OF_INVOICE = ("pk", "connection_id", "source_external_id", "status", "number", "missing", "problem")
@@ -122,5 +122,5 @@ def _history(deal: Deal, invoice: Invoice | None) -> list[Event]:
     if invoice is not None:
         submissions = list(invoice.submissions.order_by("pk"))
         invoice.connection = deal.connection
-        events += history_of(invoice, submissions)
-    return sorted(events, key=lambda event: event.at, reverse=True)
+        events += reversed(history_of(invoice, submissions))
+    return newest_first(events)

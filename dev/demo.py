@@ -68,14 +68,13 @@ def _running(home: Path, ports: Ports) -> Iterator[Services]:
 
 
 def _start(services: Services) -> None:
-    with step("Making the tables of a fresh database"):
-        services.manage("migrate", "--verbosity", "0")
-    with step("Starting the sandbox"):
+    with step("Starting the sandbox, and making the tables of a fresh database"):
         services.start_sandbox()
-    with step("Making the demo's organization and people"):
-        services.manage("setup_demo")
-    with step("Starting web, workers and beat"):
+        services.manage("migrate", "--verbosity", "0")
+    with step("Starting web, workers and beat, and making the demo's organization and people"):
         services.start_product()
+        services.manage("setup_demo")
+        services.wait()
 
 
 def _check_unused(url: str) -> None:

@@ -64,12 +64,11 @@ class Services:
             raise Refusal(f"manage.py {words[0]} failed:\n{said}", exit_code=1)
 
     def start_sandbox(self) -> None:
-        """Start the sandbox and wait until it answers."""
+        """Start the sandbox; it answers long before anybody asks it."""
         self._start("sandbox", "-m", "sandbox", "--port", str(self._ports.sandbox))
-        self._wait_for("sandbox", f"http://127.0.0.1:{self._ports.sandbox}/api")
 
     def start_product(self) -> None:
-        """Start the web, the workers and beat, and wait until the web answers."""
+        """Start the web, the workers and beat."""
         bind = f"127.0.0.1:{self._ports.web}"
         self._start(
             "web", "-m", "gunicorn", "taxpoynt.wsgi", "--bind", bind, "--workers", "1", "--threads", "8",
@@ -83,7 +82,11 @@ class Services:
             )  # fmt: skip
         scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
         self._start("beat", *celery, "beat", "--scheduler", scheduler, "--pidfile", "", "-l", "INFO")
-        self._wait_for("web", f"http://{bind}/readyz")
+
+    def wait(self) -> None:
+        """Wait until the sandbox and the web answer."""
+        self._wait_for("sandbox", f"http://127.0.0.1:{self._ports.sandbox}/api")
+        self._wait_for("web", f"http://127.0.0.1:{self._ports.web}/readyz")
 
     def check(self) -> None:
         """Raise Refusal when one of them has ended by itself."""

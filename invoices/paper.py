@@ -96,7 +96,9 @@ def history_of(invoice: Invoice, submissions: Sequence[Submission]) -> list[Even
     """Return what happened to an invoice, the newest first."""
     source = invoice.source_label or invoice.source_external_id
     made = _("Made from the %(kind)s %(name)s") % {"kind": invoice.source_kind, "name": source}
-    events = [Event(invoice.created_at, made, by=_("the sync of %(name)s") % {"name": invoice.connection})]
+    # The row is written a moment after the number in it was taken, both in one transaction.
+    made_at = min(invoice.created_at, invoice.ready_at or invoice.created_at)
+    events = [Event(made_at, made, by=_("the sync of %(name)s") % {"name": invoice.connection})]
     if invoice.status == Status.DRAFT:
         events.append(
             Event(
@@ -115,7 +117,12 @@ def history_of(invoice: Invoice, submissions: Sequence[Submission]) -> list[Even
         events.append(
             Event(invoice.signed_at, _("Signed"), by=_("the tax authority"), detail=invoice.irn or "", meaning="done")
         )
-    return sorted(events, key=lambda event: event.at, reverse=True)
+    return newest_first(events)
+
+
+def newest_first(events: list[Event]) -> list[Event]:
+    """Return events the newest first; of two at one instant the later in the list counts as the newer."""
+    return sorted(events, key=lambda event: event.at)[::-1]
 
 
 def _attempt(submission: Submission) -> Event:

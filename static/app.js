@@ -1,4 +1,4 @@
-// Three small comforts; every page and act works without them.
+// Small comforts; every page and act works without them.
 "use strict";
 
 // A double click sends a form once: its buttons rest until the answer is here.
@@ -42,3 +42,9 @@ for (const [name, on] of [["mouseover", true], ["mouseout", false]]) {
     if (marked) light(marked, on);
   });
 }
+
+// Printing needs a script, so its button shows only where there are scripts.
+document.querySelectorAll("[data-print]").forEach((button) => {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+});

@@ -123,7 +123,7 @@ def _pile(name: str, rows: list[dict[str, Any]]) -> Pile:
 
 
 def _with_latest_run(connections: list[Connection]) -> list[Connection]:
-    latest = SyncRun.objects.filter(connection__in=connections).order_by("connection", "-pk").distinct("connection")
+    latest = SyncRun.objects.filter(connection__in=connections).order_by("connection_id", "-pk").distinct("connection_id")
     runs = {run.connection_id: run for run in latest}
     for connection in connections:
         connection.latest_run = runs.get(connection.pk)  # type: ignore[attr-defined]

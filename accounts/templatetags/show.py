@@ -101,6 +101,12 @@ def day(value: date | None) -> str | SafeString:
 
 
 @register.filter
+def web_address(text: str) -> str:
+    """Return an address that a provider gave when it leads to the web, "" when it would do anything else."""
+    return text if text.startswith(("https://", "http://")) else ""
+
+
+@register.filter
 def pretty_json(value: Any) -> str:
     """Return indented JSON, for the folded raw facts."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)

@@ -10,7 +10,7 @@ from django_scopes import scope
 
 from accounts.models import Organization
 from integrations.base.auth import Tokens
-from integrations.base.errors import IntegrationError
+from integrations.base.errors import IntegrationError, TransientError
 from integrations.base.registry import connector_classes
 from integrations.models import Connection
 from integrations.services.connections import ConnectRefused, connect_account
@@ -76,6 +76,11 @@ def _organization(slug: str) -> Organization:
 def _connect(organization: Organization, provider: str, key: str) -> Connection:
     try:
         return connect_account(organization=organization, provider=provider, tokens=Tokens(access_token=key))
+    except TransientError as problem:
+        name = connector_classes()[provider].info.name
+        raise CommandError(
+            f"{name} could not be reached or is too busy now, so nothing was connected. Run this again later."
+        ) from problem
     except IntegrationError as problem:
         raise CommandError(f"Nothing was connected. {problem.sentence}") from problem
     except ConnectRefused as refusal:

@@ -1,0 +1,122 @@
+"""One row of every model that the admin shows, made quickly and without a sync; every name is invented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib.auth.models import Group
+from django.utils import timezone
+from django_celery_beat.models import ClockedSchedule, IntervalSchedule, SolarSchedule
+
+from accounts.models import Organization
+from crm.models import Company, Contact, Deal, DealLine, Owner, Pipeline
+from integrations.base.auth import CredentialManager, Tokens
+from integrations.models import Connection, Quarantine, RunStatus, SyncCursor, SyncRun
+from integrations.services.connections import schedule_nightly_sync
+from invoices.models import Business, Invoice, Step, Submission
+from invoices.services.issuing import issue_drafts
+from pos.models import Location, Refund, Sale, SaleLine
+from tests.factories import make_member, make_organization
+from tests.invoices.making import make_business, make_connection, make_draft
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+ACCESS_TOKEN, REFRESH_TOKEN = "made-up-access-token-7f31", "made-up-refresh-token-9c55"
+SECRETS = (ACCESS_TOKEN, REFRESH_TOKEN, "sandbox-key", "sandbox-secret")
+
+
+@dataclass
+class World:
+    """What tests reach for."""
+
+    organization: Organization
+    connection: Connection
+    business: Business
+    deal: Deal
+    invoice: Invoice
+    held: Invoice
+
+
+def make_world(profile: dict[str, Any]) -> World:
+    """Make everything; `profile` is one of the sandbox authority's sellers."""
+    organization = make_organization("ibadan", name="Ibadan Chairs Ltd")
+    make_member(organization)
+    connection = make_connection(organization)
+    CredentialManager(connection.pk).store(
+        Tokens(ACCESS_TOKEN, refresh_token=REFRESH_TOKEN, expires_at=timezone.now() + timedelta(minutes=30))
+    )
+    schedule_nightly_sync(connection)
+    _make_reading(connection)
+    deal = _make_deal(organization, connection)
+    _make_sales(organization, connection)
+    business = make_business(organization, profile)
+    ready, held = issue_drafts(
+        organization=organization,
+        drafts=[make_draft(connection.pk, deal.external_id), make_draft(connection.pk, "9002", buyer=None)],
+    )
+    invoice = Invoice.objects.get(pk=ready.invoice_id)
+    Submission.objects.create(
+        invoice=invoice, attempt=1, step=Step.VALIDATE, started_at=NOON, finished_at=NOON + timedelta(seconds=1),
+        http_status=200, outcome="accepted", response='{"code": 200}',
+    )  # fmt: skip
+    _make_strangers()
+    return World(organization, connection, business, deal, invoice, Invoice.objects.get(pk=held.invoice_id))
+
+
+def _make_reading(connection: Connection) -> None:
+    run = SyncRun.objects.create(connection=connection, stream="deals", mode="full", status=RunStatus.PARTIAL)
+    SyncCursor.objects.create(connection=connection, stream="deals", position={"after": "100"})
+    Quarantine.objects.create(
+        connection=connection, stream="deals", external_id="77", reason="Its amount is no number.", run=run,
+        payload='{"amount": "NaN"}',
+    )  # fmt: skip
+
+
+def _make_deal(organization: Organization, connection: Connection) -> Deal:
+    same: dict[str, Any] = {"organization": organization, "connection": connection}
+    record = {**same, "content_hash": "0" * 32, "stored_at": NOON, "source_updated_at": NOON}
+    company = Company.objects.create(external_id="501", name="Bridgepoint Book Depot Ltd", **record)
+    contact = Contact.objects.create(external_id="601", first_name="Sade", email="sade@bridgepoint.example", **record)
+    Pipeline.objects.create(external_id="default", label="Sales", stages={"won": {"label": "Won"}}, **same)
+    Owner.objects.create(external_id="701", name="Kunle Invented", **same)
+    deal = Deal.objects.create(
+        external_id="9001", name="Forty chairs", amount=Decimal("1250000"), currency="NGN", stage_label="Won",
+        stage_external_id="closedwon", is_won=True, is_closed=True, close_date=date(2026, 11, 2), company=company,
+        contact=contact, payload={"properties": {"dealname": "Forty chairs <b>"}}, url="javascript:alert(1)",
+        **record,
+    )  # fmt: skip
+    DealLine.objects.create(
+        connection=connection, deal=deal, external_id="801", name="Chair", quantity=Decimal(40),
+        unit_price=Decimal(31250), amount=Decimal(1250000), currency="NGN",
+    )  # fmt: skip
+    return deal
+
+
+def _make_sales(organization: Organization, connection: Connection) -> None:
+    same: dict[str, Any] = {"organization": organization, "connection": connection}
+    location = Location.objects.create(external_id="L1", name="Shop at the lagoon", currency="NGN", **same)
+    sale = Sale.objects.create(
+        location=location, external_id="S1", sold_at=NOON, currency="NGN", total_amount=Decimal("1075.00"),
+        tax_amount=Decimal("75.00"), content_hash="0" * 32, **same,
+    )  # fmt: skip
+    SaleLine.objects.create(
+        sale=sale, external_id="SL1", name="Bread", quantity=Decimal(1), gross_amount=Decimal("1000.00")
+    )
+    Refund.objects.create(
+        sale=sale, external_id="R1", refunded_at=NOON, currency="NGN", amount=Decimal("10.00"), **same
+    )
+
+
+def _make_strangers() -> None:
+    """Rows of other packages, whose admins must open too."""
+    Group.objects.create(name="Support")
+    facts = {"username": "nobody@people.example", "ip_address": "127.0.0.1", "user_agent": "none", "path_info": "/"}
+    AccessAttempt.objects.create(get_data="", post_data="", failures_since_start=1, **facts)
+    AccessLog.objects.create(**facts)
+    AccessFailureLog.objects.create(**facts)
+    IntervalSchedule.objects.create(every=30, period=IntervalSchedule.SECONDS)
+    ClockedSchedule.objects.create(clocked_time=NOON)
+    SolarSchedule.objects.create(event="sunrise", latitude=Decimal("6.45"), longitude=Decimal("3.39"))
