@@ -16,8 +16,8 @@ from dev.browser import Browser
 from dev.environment import ROOT, VENV
 from dev.ports import Ports
 from dev.say import Refusal, rewrite, say, step
-from dev.services import Services, settings_for
-from dev.stack import stack
+from dev.services import Services, end_orphans, settings_for
+from dev.stack import is_free, stack
 from dev.summary import print_addresses, print_summary
 from dev.verdict import differences
 
@@ -29,8 +29,10 @@ UNFINISHED = ("ready", "submitting", "unknown")
 
 def demo(*, once: bool) -> int:
     """Run the demo; with `once` end after the summary, with 0 only if the authority holds what it should."""
-    ports = Ports.from_environment()
     home = ROOT / "var" / "demo"
+    if is_free(home):
+        end_orphans(home)  # before the ports are looked at: an orphan may hold one
+    ports = Ports.from_environment()
     say("TaxPoynt demo")
     with _running(home, ports) as services:
         started = time.monotonic()
@@ -54,7 +56,6 @@ def _running(home: Path, ports: Ports) -> Iterator[Services]:
     try:
         environment["PATH"] = f"{VENV / 'bin'}{os.pathsep}{environment['PATH']}"
         services = Services(home, settings_for(environment, ports), ports)
-        services.end_orphans()
         if not own_database:
             _check_unused(environment["DATABASE_URL"])
         try:

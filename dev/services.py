@@ -17,6 +17,7 @@ from dev.environment import ROOT
 from dev.ports import Ports
 from dev.say import Refusal
 
+REMEMBERED = "pids.json"
 QUEUES = {"high_priority": 1, "standard": 2, "batch": 1}  # worker processes of each
 
 
@@ -38,8 +39,18 @@ def settings_for(environment: dict[str, str], ports: Ports) -> dict[str, str]:
     }
 
 
+def end_orphans(home: Path) -> None:
+    """End what a demo that was killed hard left running."""
+    remembered = home / REMEMBERED
+    with contextlib.suppress(OSError, ValueError):
+        for pid, words in json.loads(remembered.read_text()):
+            if is_alive(pid) and words in command_of(pid):
+                end_process(pid, signal.SIGTERM, patience=3, group=True)
+    remembered.unlink(missing_ok=True)
+
+
 class Services:
-    """Starts and ends the demo's processes, and ends those that a killed demo left behind."""
+    """Starts and ends the demo's processes."""
 
     def __init__(self, home: Path, environment: dict[str, str], ports: Ports) -> None:
         self._home = home
@@ -47,7 +58,7 @@ class Services:
         self._ports = ports
         self._children: list[Child] = []
         self._known: list[tuple[int, str]] = []
-        self._remembered = home / "pids.json"
+        self._remembered = home / REMEMBERED
 
     def manage(self, *words: str) -> None:
         """Run a management command; raises Refusal with the end of what it said."""
@@ -105,14 +116,6 @@ class Services:
                 child.process.send_signal(signal.SIGTERM)
         for child in reversed(self._children):
             child.end(patience=8)
-        self._remembered.unlink(missing_ok=True)
-
-    def end_orphans(self) -> None:
-        """End what a killed demo left running."""
-        with contextlib.suppress(OSError, ValueError):
-            for pid, words in json.loads(self._remembered.read_text()):
-                if is_alive(pid) and words in command_of(pid):
-                    end_process(pid, signal.SIGTERM, patience=5, group=True)
         self._remembered.unlink(missing_ok=True)
 
     def _start(self, name: str, *words: str) -> None:

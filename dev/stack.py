@@ -90,6 +90,18 @@ def ignore_signals() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+def is_free(home: Path) -> bool:
+    """Tell whether no launcher runs from this folder."""
+    try:
+        with (home / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def _only_launcher(home: Path) -> Iterator[None]:
     lock: IO[str] = (home / "lock").open("w")

@@ -231,10 +231,11 @@ class InvoiceAdmin(EvidenceAdmin):
             return self._confirmation(request, queryset)
         due = queryset.due(timezone.now()).count()  # type: ignore[attr-defined]
         ring_submissions()
+        verb = "is" if due == 1 else "are"
         self.message_user(
             request,
-            f"{due} of the chosen invoices are due. The workers are asked to submit all that is due, the longest "
-            "waiting first; if the queue is away now, they start when it is back.",
+            f"{due} of {queryset.count()} chosen invoices {verb} due. The workers are asked to submit all that is due, "
+            "the longest waiting first; if the queue is away now, they start when it is back.",
             messages.SUCCESS if due else messages.WARNING,
         )
         return None

@@ -47,12 +47,13 @@ def looker(db: None) -> Client:
 
 
 @pytest.fixture
-def act(staff: Client) -> Callable[..., HttpResponse]:
-    """Return a function that chooses rows in a list and runs an action on them."""
+def act(staff: Client, django_capture_on_commit_callbacks: Any) -> Callable[..., Any]:
+    """Return a function that chooses rows in a list, runs an action on them, and commits."""
 
     def run(model: str, action: str, *rows: Any, **more: str) -> Any:
         chosen = {"action": action, "_selected_action": [str(row.pk) for row in rows], **more}
-        return staff.post(reverse(f"admin:{model}_changelist"), chosen)
+        with django_capture_on_commit_callbacks(execute=True):
+            return staff.post(reverse(f"admin:{model}_changelist"), chosen)
 
     return run
 

@@ -86,9 +86,7 @@ def test_each_model_of_ours_is_shown_as_a_list_or_inside_its_parent(app: str) ->
 
 
 @pytest.mark.parametrize("model", [m for m in REGISTERED if m._meta.app_label in OURS[1:]], ids=name)
-def test_each_tenants_list_can_be_narrowed_to_one_organization(
-    model: type[Model], world: World, staff: Client
-) -> None:
+def test_each_tenants_list_can_be_narrowed_to_one_organization(model: type[Model], world: World, staff: Client) -> None:
     other = make_organization("another")  # with one organization alone there is nothing to choose
     paths = [entry[0] for entry in admin.site._registry[model].list_filter if isinstance(entry, tuple)]
     [path] = [path for path in paths if path.split("__")[-1] == "organization"]

@@ -57,6 +57,7 @@ def make_world(profile: dict[str, Any]) -> World:
         organization=organization,
         drafts=[make_draft(connection.pk, deal.external_id), make_draft(connection.pk, "9002", buyer=None)],
     )
+    Invoice.objects.filter(pk=ready.invoice_id).update(attempts=1)
     invoice = Invoice.objects.get(pk=ready.invoice_id)
     Submission.objects.create(
         invoice=invoice, attempt=1, step=Step.VALIDATE, started_at=NOON, finished_at=NOON + timedelta(seconds=1),
