@@ -26,4 +26,5 @@ bench: setup ## print the benchmarks, with the limit of the machine beside each 
 	@exec $(VENV_PYTHON) -m dev run --test -- $(VENV_PYTHON) -m tests.benchmarks $(ARGS)
 
 clean: ## remove what was made: environment, local databases, caches
+	@if $(VENV_PYTHON) -c 'import psycopg, redis' 2>/dev/null; then $(VENV_PYTHON) -m dev clean; fi
 	@rm -rf .venv var .mypy_cache .ruff_cache .hypothesis .pytest_cache .coverage .coverage.*

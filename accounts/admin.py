@@ -15,7 +15,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from accounts.admin_base import TenantAdmin, organizations
+from accounts.admin_base import TenantAdmin, badge, organizations
 from accounts.models import Membership, Organization, Role, User
 
 ROLE_COLOURS = {
@@ -76,7 +76,7 @@ class PersonAdmin(DjangoUserAdmin, TenantAdmin):  # type: ignore[misc]
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "password1", "password2")}),)
 
-    @display(description=_("Standing"), label={"off": "danger", "staff": "warning", "member": "success"})
+    @badge(description=_("Standing"), colours={"off": "danger", "staff": "warning", "member": "success"})
     def show_standing(self, person: User) -> tuple[str, str]:
         """Return whether the person may sign in, and where to."""
         if not person.is_active:
@@ -122,7 +122,7 @@ class MembershipAdmin(TenantAdmin):
     readonly_fields = ("created_at",)
     date_hierarchy = "created_at"
 
-    @display(description=_("Role"), ordering="role", label=ROLE_COLOURS)
+    @badge(description=_("Role"), ordering="role", colours=ROLE_COLOURS)
     def show_role(self, membership: Membership) -> tuple[str, str]:
         """Return the role in words."""
         return membership.role, membership.get_role_display()

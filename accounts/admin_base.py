@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.decorators import display
 
 from accounts.templatetags.show import NOTHING
 
@@ -59,6 +63,28 @@ class EvidenceInline(TabularInline):
 def organizations(path: str = "organization") -> tuple[str, Any]:
     """Return the list filter of organizations for a model that reaches its own by `path`."""
     return (path, RelatedDropdownFilter)
+
+
+def badge(
+    *, description: Any, colours: Mapping[Any, str], ordering: str | None = None
+) -> Callable[[Callable[[Any, Any], tuple[str, str]]], Callable[[Any, Any], str]]:
+    """Return a decorator that shows a status as a badge, in lists and on pages alike.
+
+    The decorated method returns (meaning, words), and `colours` names the colour of each meaning. The theme's own
+    label works in lists only.
+    """
+
+    def decorate(method: Callable[[Any, Any], tuple[str, str]]) -> Callable[[Any, Any], str]:
+        @wraps(method)
+        def show(model_admin: Any, row: Any) -> str:
+            meaning, words = method(model_admin, row)
+            if words == NOTHING:
+                return words
+            return render_to_string("unfold/helpers/label.html", {"text": words, "type": colours.get(meaning, "")})
+
+        return display(description=description, ordering=ordering)(show)
+
+    return decorate
 
 
 def folded(value: Any, label: str = "Show") -> str | SafeString:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.paginator import EmptyPage
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django_scopes import scope
 from rest_framework.exceptions import NotAuthenticated, NotFound, ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from accounts.models import Organization
 
@@ -20,8 +22,8 @@ DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE = 25, 100
 LARGEST_PAGE = 10**9  # far beyond any page there is, and an int that the database can multiply
 
 
-class TenantAPI:
-    """Mixin before a DRF view: its handling and the rendering of its answer run in the caller's own scope.
+class TenantAPI(APIView):
+    """A view whose handling and whose answer's rendering run in the caller's own scope; first of a viewset's bases.
 
     The scope holds every organization that the caller belongs to, and nothing until they are known: staff without
     a membership see nothing here. Views give their rows by `rows()`.
@@ -29,26 +31,27 @@ class TenantAPI:
 
     _scopes: ExitStack
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer; the browsable pages query while they render, so that happens inside the scope too."""
         with ExitStack() as self._scopes:
             self._scopes.enter_context(scope(organization=[]))
-            response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+            response = super().dispatch(request, *args, **kwargs)
             return response.render() if hasattr(response, "render") else response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Open the caller's scope once authentication and permissions are settled."""
-        super().initial(request, *args, **kwargs)  # type: ignore[misc]
-        own = list(Organization.objects.filter(memberships__user=request.user))
-        self._scopes.enter_context(scope(organization=own))
+        super().initial(request, *args, **kwargs)
+        if request.user.is_authenticated:
+            own = list(Organization.objects.filter(memberships__user=request.user))
+            self._scopes.enter_context(scope(organization=own))
 
-    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> None:
+    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> NoReturn:
         """Say how to get in; raises NotAuthenticated or PermissionDenied."""
         if request.authenticators and not request.successful_authenticator:
             raise NotAuthenticated(
                 "Sign in on the pages, or send e-mail address and password by HTTP Basic, to use this API."
             )
-        super().permission_denied(request, message=message, code=code)  # type: ignore[misc]
+        super().permission_denied(request, message=message, code=code)
 
     def rows(self) -> QuerySet[Any]:
         """Return the view's rows within the open scope."""
@@ -74,7 +77,7 @@ class BoundedPagination(PageNumberPagination):
         """Return the size asked for; raises ValidationError unless it is 1 to 100."""
         return whole_number(request.query_params, "page_size", DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE)
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return one page; raises ValidationError for a wrong number and NotFound past the end."""
         self.request = request
         number = whole_number(request.query_params, "page", 1, LARGEST_PAGE)

@@ -42,4 +42,6 @@ def read_sort(text: str, columns: Mapping[str, str], default: str) -> Sort:
 
 def read_page(rows: QuerySet[Any], number: str) -> Page[Any]:
     """Return a page of rows; the last one for a number past the end, the first for what is no number."""
-    return Paginator(rows, PAGE_SIZE).get_page(number)
+    page = Paginator(rows, PAGE_SIZE).get_page(number)
+    page.object_list = list(page.object_list)
+    return page

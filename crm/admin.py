@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.admin_base import EvidenceAdmin, EvidenceInline, folded, organizations
+from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, organizations
 from accounts.templatetags.show import NOTHING, ago, money, quantity
 from crm.models import Company, Contact, Deal, DealLine, Owner, Pipeline
 from integrations.admin import ProviderOfConnectionFilter
@@ -127,13 +127,13 @@ class DealAdmin(RecordAdmin):
         """Return the document discount."""
         return money(deal.document_discount, deal.currency)
 
-    @display(description=_("Stage"), ordering="stage_label", label={"won": "success", "lost": "danger", "open": "info"})
+    @badge(description=_("Stage"), ordering="stage_label", colours={"won": "success", "lost": "danger", "open": "info"})
     def show_stage(self, deal: Deal) -> tuple[str, str]:
         """Return the stage in the account's own words, coloured by what it means."""
         meaning = "won" if deal.is_won else "lost" if deal.is_closed else "open"
         return meaning, deal.stage_label or deal.stage_external_id or NOTHING
 
-    @display(description=_("Invoicing"), ordering="invoice_due", label={"due": "warning", "seen": "success"})
+    @badge(description=_("Invoicing"), ordering="invoice_due", colours={"due": "warning", "seen": "success"})
     def show_invoicing(self, deal: Deal) -> tuple[str, str]:
         """Return whether it waits to be looked at for an invoice."""
         if deal.invoice_due:
@@ -178,7 +178,7 @@ class CompanyAdmin(RecordAdmin):
         """Return the name, or the id of one that has none."""
         return str(company)
 
-    @display(description=_("TIN"), ordering="tin", label={"lacking": "warning", "there": "success"})
+    @badge(description=_("TIN"), ordering="tin", colours={"lacking": "warning", "there": "success"})
     def show_tin(self, company: Company) -> tuple[str, str]:
         """Return the TIN, or that it lacks: its invoices are held without one."""
         return ("there", company.tin) if company.tin else ("lacking", str(_("No TIN")))
@@ -242,7 +242,7 @@ class OwnerAdmin(EvidenceAdmin):
         """Return the name, or what there is instead."""
         return str(owner)
 
-    @display(description=_("State"), ordering="is_archived", label={"left": "warning", "there": "success"})
+    @badge(description=_("State"), ordering="is_archived", colours={"left": "warning", "there": "success"})
     def show_state(self, owner: Owner) -> tuple[str, str]:
         """Return whether the person still works there."""
         return ("left", str(_("Archived"))) if owner.is_archived else ("there", str(_("Active")))

@@ -36,8 +36,9 @@ def deals(request: HttpRequest) -> HttpResponse:
     sort = read_sort(request.GET.get("sort", ""), SORTS, "-closed")
     rows = _in_order(found, sort).select_related("company").defer("payload", "company__payload")
     page = read_page(rows, request.GET.get("page", ""))
-    _add_invoices(page.object_list)
-    _add_owners(page.object_list)
+    shown: list[Deal] = list(page.object_list)
+    _add_invoices(shown)
+    _add_owners(shown)
     return render(request, "crm/deals.html", {"filters": filters, "page": page, "sort": sort})
 
 
@@ -83,7 +84,7 @@ class LineRow:
 def deal(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one deal: summary, lines, buyer, its invoice or what it lacks, and what happened."""
     whole = Deal.objects.select_related("company", "contact", "connection").prefetch_related("lines")
-    found = get_object_or_404(whole, pk=pk)
+    found: Deal = get_object_or_404(whole, pk=pk)
     _add_owners([found])
     invoice = Invoice.objects.filter(
         source_kind=SOURCE_KIND, connection=found.connection, source_external_id=found.external_id

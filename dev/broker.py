@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import secrets
@@ -13,8 +14,9 @@ from pathlib import Path
 import redis
 
 from dev.children import Child, PidFile
-from dev.postgres import free_port
+from dev.ports import free_port
 from dev.say import Refusal
+from dev.signals import postponed
 
 
 class Broker:
@@ -22,10 +24,12 @@ class Broker:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._port = free_port()
+        self._port = 0
         self._password = secrets.token_urlsafe(24)
         self._child: Child | None = None
-        self._pid_file = PidFile(home / "broker.pid", "valkey-server")
+        self._data = home / "broker"
+        # Its command line names its folder, so that nobody else's server is taken for it.
+        self._pid_file = PidFile(home / "broker.pid", str(self._data))
 
     @property
     def url(self) -> str:
@@ -34,22 +38,18 @@ class Broker:
 
     def start(self) -> None:
         """Start it, after whatever an earlier launcher left behind is ended; raises Refusal with its log's end."""
-        self._pid_file.end_orphan()
-        data = self.home / "broker"
-        data.mkdir(exist_ok=True)
-        self._child = Child(
-            "broker",
-            [str(self._binary()), "-"],  # its configuration comes on standard input: no password in the process list
-            log=self.home / "log" / "broker.log",
-            env=dict(os.environ),
-            stdin=subprocess.PIPE,
+        self.end_orphan()
+        self._data.mkdir(exist_ok=True)
+        for _ in range(3):  # a free port may be taken before we have it
+            self._spawn()
+            if self._answers():
+                return
+        end = self._child.last_lines() if self._child else ""
+        raise Refusal(
+            f"The embedded Redis-compatible server did not start. Its log ends:\n{end}\n"
+            "make clean makes all of this anew.",
+            exit_code=1,
         )
-        self._pid_file.write(self._child.process.pid)
-        pipe = self._child.process.stdin
-        if pipe is not None:
-            pipe.write(self._configuration(data).encode())
-            pipe.close()
-        self._wait()
 
     def stop(self) -> None:
         """Stop it; what it holds is on disk."""
@@ -57,15 +57,36 @@ class Broker:
             self._child.end(signal.SIGTERM)
             self._pid_file.forget()
 
-    def _configuration(self, data: Path) -> str:
+    def end_orphan(self) -> None:
+        """End a server that a killed launcher left behind: two would write the same file."""
+        self._pid_file.end_orphan()
+
+    def _spawn(self) -> None:
+        self._port = free_port()
+        with postponed():
+            self._child = Child(
+                "broker",
+                # Its configuration comes on standard input: no password in the process list.
+                [str(self._binary()), "-", "--dir", str(self._data)],
+                log=self.home / "log" / "broker.log",
+                env=dict(os.environ),
+                stdin=subprocess.PIPE,
+            )
+            self._pid_file.write(self._child.process.pid)
+        pipe = self._child.process.stdin
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError), pipe:
+                pipe.write(self._configuration().encode())
+
+    def _configuration(self) -> str:
         return "\n".join(
             [
                 f"port {self._port}",
                 "bind 127.0.0.1",
                 f"requirepass {self._password}",
-                f'dir "{data}"',
                 "appendonly yes",
                 "maxmemory-policy noeviction",
+                f'proc-title-template "{{title}} {{listen-addr}} {self._data}"',
                 "",
             ]
         )
@@ -78,7 +99,8 @@ class Broker:
             raise Refusal("The embedded Redis-compatible server is not installed. Run make setup.")
         return binaries[0]
 
-    def _wait(self) -> None:
+    def _answers(self) -> bool:
+        """Wait until it answers; False when it has ended instead, or does not answer within 20 s."""
         client = redis.Redis.from_url(self.url, socket_connect_timeout=2)
         deadline = time.monotonic() + 20
         try:
@@ -88,8 +110,8 @@ class Broker:
                 except redis.RedisError:
                     time.sleep(0.05)
                 else:
-                    return
+                    return True
         finally:
             client.close()
-        end = self._child.last_lines() if self._child else ""
-        raise Refusal(f"The embedded Redis-compatible server did not start. Its log ends:\n{end}", exit_code=1)
+        self.stop()
+        return False

@@ -45,7 +45,8 @@ class Browser:
 
     def open(self, path: str) -> requests.Response:
         """Open a page; raises Refusal when it is not there."""
-        return self._take(self._session.get(urljoin(self.origin, path), timeout=30))
+        self.page = self._ask("GET", urljoin(self.origin, path))
+        return self.page
 
     def submit(self, action: str, having: dict[str, str] | None = None, **fields: str) -> requests.Response:
         """Fill in and submit the first form of this page that fits; see find_form. Raises Refusal when none does."""
@@ -54,22 +55,20 @@ class Browser:
         form = find_form(self.page.text, action, **(having or {}))
         if form is None:
             raise Refusal(f"The page {self.page.url} has no form for {action or having}.", exit_code=1)
-        answer = self._session.post(
-            urljoin(self.page.url, form[0]),
-            data={**form[1], **fields},
-            headers={"Referer": self.page.url},
-            timeout=30,
+        self.page = self._ask(
+            "POST", urljoin(self.page.url, form[0]), data={**form[1], **fields}, headers={"Referer": self.page.url}
         )
-        return self._take(answer)
+        return self.page
 
     def get_json(self, path: str) -> Any:
-        """Return the JSON at a path."""
-        answer = self._session.get(urljoin(self.origin, path), timeout=30)
-        answer.raise_for_status()
-        return answer.json()
+        """Return the JSON at a path; raises Refusal when it is not there."""
+        return self._ask("GET", urljoin(self.origin, path)).json()
 
-    def _take(self, answer: requests.Response) -> requests.Response:
+    def _ask(self, method: str, address: str, **more: Any) -> requests.Response:
+        try:
+            answer = self._session.request(method, address, timeout=30, **more)
+        except requests.RequestException as problem:
+            raise Refusal(f"{address} did not answer: {problem}", exit_code=1) from problem
         if answer.status_code >= 400:
             raise Refusal(f"{answer.url} answered {answer.status_code}.", exit_code=1)
-        self.page = answer
         return answer

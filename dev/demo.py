@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import redis
 
+from dev import environment
 from dev.browser import Browser
-from dev.environment import ROOT, VENV
 from dev.ports import Ports
-from dev.say import Refusal, rewrite, say, step
+from dev.say import Refusal, on_terminal, rewrite, say, step
 from dev.services import Services, end_orphans, settings_for
-from dev.stack import is_free, stack
+from dev.signals import ignore_signals
+from dev.stack import launching, stack
 from dev.summary import print_addresses, print_summary
 from dev.verdict import differences
 
@@ -29,43 +32,51 @@ UNFINISHED = ("ready", "submitting", "unknown")
 
 def demo(*, once: bool) -> int:
     """Run the demo; with `once` end after the summary, with 0 only if the authority holds what it should."""
-    home = ROOT / "var" / "demo"
-    if is_free(home):
-        end_orphans(home)  # before the ports are looked at: an orphan may hold one
     ports = Ports.from_environment()
-    say("TaxPoynt demo")
-    with _running(home, ports) as services:
-        started = time.monotonic()
+    home = environment.VAR / "demo"
+    with launching(home):
+        end_orphans(home)  # before the ports are looked at: an orphan may hold one
+        ports.check_free()
+        say("TaxPoynt demo")
+        with _running(home, ports) as services:
+            return _show(services, ports, once=once)
+
+
+def _show(services: Services, ports: Ports, *, once: bool) -> int:
+    started = time.monotonic()
+    try:
         progress = _main_job(ports, services)
-        seconds = time.monotonic() - started
-        faults = differences(f"http://127.0.0.1:{ports.sandbox}")
-        print_summary(progress, seconds, faults)
-        print_addresses(ports, PEOPLE, PASSWORD)
-        if once:
-            return 1 if faults else 0
-        return _serve(services)
+    except Refusal:
+        services.check()  # a process that ended says more than the page that did not answer
+        raise
+    seconds = time.monotonic() - started
+    faults = differences(f"http://127.0.0.1:{ports.sandbox}")
+    if not _is_over(progress):
+        faults.append(f"After {PATIENCE} s the main job is not over. The logs are in var/demo/log.")
+    print_summary(progress, seconds, faults)
+    print_addresses(ports, PEOPLE, PASSWORD)
+    if once:
+        return 1 if faults else 0
+    return _serve(services)
 
 
 @contextmanager
 def _running(home: Path, ports: Ports) -> Iterator[Services]:
-    home.mkdir(parents=True, exist_ok=True)
-    own_database = not os.environ.get("DATABASE_URL")
-    with step("Starting database and broker" if own_database else "Looking for database and broker"):
-        context = stack("demo", durable=True, fresh=True)
-        environment = context.__enter__()
-    try:
-        environment["PATH"] = f"{VENV / 'bin'}{os.pathsep}{environment['PATH']}"
-        services = Services(home, settings_for(environment, ports), ports)
-        if not own_database:
-            _check_unused(environment["DATABASE_URL"])
-        try:
-            _start(services)
-            yield services
-        finally:
-            say("\n  Ending all processes.")
-            services.end()
-    finally:
-        context.__exit__(None, None, None)
+    with ExitStack() as ends:
+        with step("Starting database and broker"):
+            found = ends.enter_context(stack(home, durable=True, fresh=True))
+        _check_yours()
+        services = Services(home, settings_for(found, ports), ports)
+        ends.callback(services.end)
+        ends.callback(_say_ending)
+        _start(services)
+        yield services
+
+
+def _say_ending() -> None:
+    ignore_signals()
+    with contextlib.suppress(OSError):  # a terminal that has closed is no reason to leave anything running
+        say("\n  Ending all processes.")
 
 
 def _start(services: Services) -> None:
@@ -78,15 +89,36 @@ def _start(services: Services) -> None:
         services.wait()
 
 
-def _check_unused(url: str) -> None:
-    """Raise Refusal for a database of yours that holds a demo already: the sandbox's authority has forgotten it."""
-    with psycopg.connect(url) as connection:
-        there = connection.execute("SELECT to_regclass('accounts_organization')").fetchone()
-        if there and there[0] and connection.execute("SELECT 1 FROM accounts_organization LIMIT 1").fetchone():
+def _check_yours() -> None:
+    """Raise Refusal when the database or the broker that you named does not answer, or is in use already."""
+    if url := os.environ.get("DATABASE_URL"):
+        try:
+            with psycopg.connect(url, connect_timeout=5) as connection:
+                _check_unused(connection)
+        except psycopg.Error as problem:
             raise Refusal(
-                "DATABASE_URL points to a database that is in use already, and the demo would mix with what it holds. "
-                "Give an empty database, or unset DATABASE_URL and one is started for you."
-            )
+                "The database that DATABASE_URL names did not answer. Check that PostgreSQL runs there, "
+                f"or unset DATABASE_URL and one is started for you.\n  ({problem})"
+            ) from problem
+    if url := os.environ.get("REDIS_URL"):
+        try:
+            with redis.Redis.from_url(url, socket_connect_timeout=5) as broker:
+                broker.ping()
+        except (redis.RedisError, ValueError) as problem:
+            raise Refusal(
+                "The broker that REDIS_URL names did not answer. Check that it runs there, "
+                f"or unset REDIS_URL and one is started for you.\n  ({problem})"
+            ) from problem
+
+
+def _check_unused(connection: psycopg.Connection[Any]) -> None:
+    """Raise Refusal for a database that holds a demo already: the sandbox's authority has forgotten it."""
+    there = connection.execute("SELECT to_regclass('accounts_organization')").fetchone()
+    if there and there[0] and connection.execute("SELECT 1 FROM accounts_organization LIMIT 1").fetchone():
+        raise Refusal(
+            "DATABASE_URL points to a database that is in use already, and the demo would mix with what it holds. "
+            "Give an empty database, or unset DATABASE_URL and one is started for you."
+        )
 
 
 def _main_job(ports: Ports, services: Services) -> dict[str, Any]:
@@ -113,16 +145,12 @@ def _watch(browser: Browser, connection: str, services: Services) -> dict[str, A
         progress: dict[str, Any] = browser.get_json(f"/connections/{connection}/progress.json")
         line = _line(progress)
         rewrite(line)
-        if not os.isatty(1) and time.monotonic() - last_line > 2:
+        if not on_terminal() and time.monotonic() - last_line > 2:
             say(f"  {line}")
             last_line = time.monotonic()
-        if _is_over(progress):
+        if _is_over(progress) or time.monotonic() > deadline:
             rewrite("")
             return progress
-        if time.monotonic() > deadline:
-            raise Refusal(
-                f"After {PATIENCE} s the main job is not over: {line}. The logs are in var/demo/log.", exit_code=1
-            )
         time.sleep(0.25)
 
 

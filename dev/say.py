@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -26,17 +28,26 @@ def complain(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def on_terminal() -> bool:
+    """Tell whether a line can be written over."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def rewrite(text: str) -> None:
-    """Print over the last line; on anything but a terminal, nothing."""
-    if sys.stdout.isatty():
-        print(f"\r\x1b[2K  {text}", end="", flush=True)
+    """Print over the last line of a terminal; on anything else, nothing."""
+    if on_terminal():
+        width = shutil.get_terminal_size().columns
+        print(f"\r\x1b[2K{('  ' + text)[: width - 1]}", end="", flush=True)
 
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Name a step, and the seconds it took once it is done."""
+    """Name a step before it starts and, on the same line, the seconds it took once it is done."""
     started = time.monotonic()
-    rewrite(f"{name} …")
-    yield
-    mark = "\r\x1b[2K" if sys.stdout.isatty() else ""
-    say(f"{mark}  {name} ({time.monotonic() - started:.1f} s)")
+    print(f"  {name} … ", end="", flush=True)
+    try:
+        yield
+    except BaseException:
+        say()
+        raise
+    say(f"{time.monotonic() - started:.1f} s")

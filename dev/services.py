@@ -16,15 +16,16 @@ from dev.children import Child, command_of, end_process, is_alive
 from dev.environment import ROOT
 from dev.ports import Ports
 from dev.say import Refusal
+from dev.signals import postponed
 
-REMEMBERED = "pids.json"
+REMEMBERED = "pids.json"  # a running demo's processes, for the next one after a hard death
 QUEUES = {"high_priority": 1, "standard": 2, "batch": 1}  # worker processes of each
 
 
 def settings_for(environment: dict[str, str], ports: Ports) -> dict[str, str]:
     """Return the environment in which everything points to the sandbox."""
     sandbox = f"http://127.0.0.1:{ports.sandbox}"
-    return {
+    ours = {
         **environment,
         "PYTHONUNBUFFERED": "1",
         "PUBLIC_URL": f"http://127.0.0.1:{ports.web}",
@@ -37,6 +38,8 @@ def settings_for(environment: dict[str, str], ports: Ports) -> dict[str, str]:
         "MBS_BASE_URL": sandbox,
         "LOG_JSON": "false",
     }
+    ours.pop("DEBUG", None)  # the demo shows the product as it runs
+    return ours
 
 
 def end_orphans(home: Path) -> None:
@@ -50,7 +53,7 @@ def end_orphans(home: Path) -> None:
 
 
 class Services:
-    """Starts and ends the demo's processes."""
+    """Starts the demo's processes, watches them, and ends them."""
 
     def __init__(self, home: Path, environment: dict[str, str], ports: Ports) -> None:
         self._home = home
@@ -120,16 +123,20 @@ class Services:
 
     def _start(self, name: str, *words: str) -> None:
         log = self._home / "log" / f"{name}.log"
-        self._children.append(Child(name, [sys.executable, *words], log=log, env=self._environment, cwd=ROOT))
-        self._known.append((self._children[-1].process.pid, " ".join(words[:2])))
-        self._remembered.write_text(json.dumps(self._known))
+        with postponed():
+            child = Child(name, [sys.executable, *words], log=log, env=self._environment, cwd=ROOT)
+            self._children.append(child)
+            self._known.append((child.process.pid, " ".join(words[:6])))
+            self._remembered.write_text(json.dumps(self._known))
 
     def _wait_for(self, name: str, address: str) -> None:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            self.check()
-            with contextlib.suppress(requests.RequestException):
-                if requests.get(address, timeout=5).ok:
-                    return
-            time.sleep(0.1)
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy between us and this machine
+            while time.monotonic() < deadline:
+                self.check()
+                with contextlib.suppress(requests.RequestException):
+                    if session.get(address, timeout=5).ok:
+                        return
+                time.sleep(0.1)
         raise Refusal(f"The process “{name}” did not answer at {address} within a minute.", exit_code=1)

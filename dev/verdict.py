@@ -6,13 +6,14 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-import requests
+from dev.browser import Browser
 
 
 def differences(sandbox: str) -> list[str]:
     """Return what is wrong, one sentence each; nothing when every won and complete deal was signed exactly once."""
-    received = requests.get(f"{sandbox}/_control/received", params={"documents": "0"}, timeout=30).json()
-    expected = requests.get(f"{sandbox}/_control/expected", timeout=30).json()
+    authority = Browser(sandbox)
+    received = authority.get_json("/_control/received?documents=0")
+    expected = authority.get_json("/_control/expected")
     return compare(received["mbs"], expected if isinstance(expected, list) else expected["deals"])
 
 

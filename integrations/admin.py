@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin_base import EvidenceAdmin, EvidenceInline, TenantAdmin, folded, organizations
+from accounts.admin_base import EvidenceAdmin, EvidenceInline, TenantAdmin, badge, folded, organizations
 from accounts.templatetags.show import NOTHING, ago
 from integrations.base.connector import IntegrationTestResult
 from integrations.base.registry import connector_classes
@@ -140,7 +140,7 @@ class ConnectionAdmin(TenantAdmin):
         """Return the provider's name."""
         return provider_name(connection.provider)
 
-    @display(description=_("Status"), ordering="status", label=CONNECTION_COLOURS)
+    @badge(description=_("Status"), ordering="status", colours=CONNECTION_COLOURS)
     def show_status(self, connection: Connection) -> tuple[str, str]:
         """Return the status in words."""
         return connection.status, connection.get_status_display()
@@ -255,7 +255,7 @@ class CredentialAdmin(PartOfConnectionAdmin):
         """Return when the access token ends."""
         return f"{credential.expires_at:%d %b %Y, %H:%M} UTC" if credential.expires_at else str(_("has no end"))
 
-    @display(description=_("Kind"), label={"consent": "success", "key": "info"})
+    @badge(description=_("Kind"), colours={"consent": "success", "key": "info"})
     def show_kind(self, credential: Credential) -> tuple[str, str]:
         """Return whether it renews itself."""
         renewable = bool(credential.renewable)  # type: ignore[attr-defined]
@@ -286,7 +286,7 @@ class SyncRunAdmin(PartOfConnectionAdmin):
     )  # fmt: skip
     readonly_fields = fields
 
-    @display(description=_("Status"), ordering="status", label=RUN_COLOURS)
+    @badge(description=_("Status"), ordering="status", colours=RUN_COLOURS)
     def show_status(self, run: SyncRun) -> tuple[str, str]:
         """Return the status in words."""
         return run.status, run.get_status_display()
@@ -311,7 +311,7 @@ class SyncCursorAdmin(PartOfConnectionAdmin):
     )  # fmt: skip
     readonly_fields = fields
 
-    @display(description=_("State"), label={"unfinished": "warning", "complete": "success", "never": "danger"})
+    @badge(description=_("State"), colours={"unfinished": "warning", "complete": "success", "never": "danger"})
     def show_state(self, cursor: SyncCursor) -> tuple[str, str]:
         """Return whether a read stands unfinished."""
         if cursor.position or cursor.full_read_started_at or cursor.window_until:
@@ -348,7 +348,7 @@ class QuarantineAdmin(PartOfConnectionAdmin):
     )  # fmt: skip
     readonly_fields = fields
 
-    @display(description=_("State"), ordering="resolved_at", label={"open": "danger", "resolved": "success"})
+    @badge(description=_("State"), ordering="resolved_at", colours={"open": "danger", "resolved": "success"})
     def show_state(self, record: Quarantine) -> tuple[str, str]:
         """Return whether it still waits."""
         return ("resolved", str(_("Read since"))) if record.resolved_at else ("open", str(_("Waits")))

@@ -54,7 +54,7 @@ def connection_sync(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for a sync; a second click while one waits asks for nothing more."""
     with transaction.atomic():
         # Two clicks at once queue up here, and the second finds the first one's wish.
-        connection = get_object_or_404(Connection.objects.select_for_update(), pk=pk)
+        connection: Connection = get_object_or_404(Connection.objects.select_for_update(), pk=pk)
         if not connection.is_active:
             messages.error(
                 request,
@@ -81,7 +81,7 @@ def connection_sync(request: HttpRequest, pk: int) -> HttpResponse:
 @require(Act.SYNC)
 def connection_test(request: HttpRequest, pk: int) -> HttpResponse:
     """Try the connection now and say what was found."""
-    connection = get_object_or_404(Connection.objects.all(), pk=pk)
+    connection: Connection = get_object_or_404(Connection.objects.all(), pk=pk)
     if connection.status == ConnectionStatus.DISCONNECTED:
         messages.error(request, _("%(name)s is disconnected, so there is nothing to test.") % {"name": connection})
         return redirect("connection", pk=pk)
@@ -101,7 +101,7 @@ def connection_test(request: HttpRequest, pk: int) -> HttpResponse:
 @require(Act.CONNECT)
 def connection_disconnect(request: HttpRequest, pk: int) -> HttpResponse:
     """Say what disconnecting does, and do it once the account's name is typed in."""
-    connection = get_object_or_404(Connection.objects.all(), pk=pk)
+    connection: Connection = get_object_or_404(Connection.objects.all(), pk=pk)
     if connection.status == ConnectionStatus.DISCONNECTED:
         messages.info(request, _("%(name)s is disconnected already.") % {"name": connection})
         return redirect("connection", pk=pk)

@@ -49,7 +49,8 @@ def _totals(found: QuerySet[Invoice]) -> list[dict[str, Any]]:
     """Return {currency, count, tax, payable} for each currency, the largest count first."""
     by_currency = found.order_by().values("currency")
     sums = by_currency.annotate(count=Count("pk"), tax=Sum("tax_amount"), payable=Sum("payable_amount"))
-    return list(sums.order_by("-count", "currency"))
+    rows: list[Any] = list(sums.order_by("-count", "currency"))
+    return rows
 
 
 def _reason_words(key: str, rows: Any) -> str:
@@ -64,7 +65,7 @@ def _reason_words(key: str, rows: Any) -> str:
 @require(Act.VIEW)
 def invoice(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one invoice: its paper beside its document, what it lacks, and what happened to it."""
-    found = get_object_or_404(Invoice.objects.select_related("business", "connection"), pk=pk)
+    found: Invoice = get_object_or_404(Invoice.objects.select_related("business", "connection"), pk=pk)
     lines = list(found.lines.all())
     context = {
         "invoice": found,
@@ -80,7 +81,7 @@ def invoice(request: HttpRequest, pk: int) -> HttpResponse:
 @require(Act.SUBMIT)
 def invoice_submit(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask a worker to submit a READY invoice; a second click finds it claimed or signed and changes nothing."""
-    found = get_object_or_404(Invoice.objects.select_related("business"), pk=pk)
+    found: Invoice = get_object_or_404(Invoice.objects.select_related("business"), pk=pk)
     if found.status != Status.READY:
         messages.info(
             request,
@@ -110,10 +111,10 @@ def invoice_submit(request: HttpRequest, pk: int) -> HttpResponse:
 @require(Act.VIEW)
 def invoice_qr(request: HttpRequest, pk: int) -> HttpResponse:
     """Return the QR code as a picture; 404 for a draft, which has none."""
-    payload = get_object_or_404(Invoice.objects.only("qr_payload"), pk=pk).qr_payload
-    if not payload:
+    found: Invoice = get_object_or_404(Invoice.objects.only("qr_payload"), pk=pk)
+    if not found.qr_payload:
         raise Http404(_("A held invoice has no QR code yet."))
-    response = HttpResponse(qr_svg(payload), content_type="image/svg+xml")
+    response = HttpResponse(qr_svg(found.qr_payload), content_type="image/svg+xml")
     response["Cache-Control"] = "private, max-age=3600"
     return response
 
@@ -122,7 +123,7 @@ def invoice_qr(request: HttpRequest, pk: int) -> HttpResponse:
 @require(Act.VIEW)
 def invoice_document(request: HttpRequest, pk: int) -> HttpResponse:
     """Return the exact bytes that were frozen and handed in; 404 for a draft, which has none."""
-    found = get_object_or_404(Invoice.objects.only("document", "number"), pk=pk)
+    found: Invoice = get_object_or_404(Invoice.objects.only("document", "number"), pk=pk)
     if found.document is None:
         raise Http404(_("A held invoice has no document yet."))
     response = HttpResponse(found.body, content_type="application/json")

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.admin_base import EvidenceAdmin, EvidenceInline, folded, organizations
+from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, organizations
 from accounts.templatetags.show import money, quantity
 from integrations.admin import ProviderOfConnectionFilter
 from pos.models import Location, Refund, Sale, SaleLine
@@ -26,7 +26,7 @@ class LocationAdmin(EvidenceAdmin):
     fields = ("organization", "connection", "external_id", "name", "time_zone", "currency", "show_state")
     readonly_fields = fields
 
-    @display(description=_("State"), ordering="is_active", label={"open": "success", "closed": "warning"})
+    @badge(description=_("State"), ordering="is_active", colours={"open": "success", "closed": "warning"})
     def show_state(self, location: Location) -> tuple[str, str]:
         """Return whether it still sells."""
         return ("open", str(_("Active"))) if location.is_active else ("closed", str(_("Closed")))
@@ -106,7 +106,7 @@ class SaleAdmin(EvidenceAdmin):
         """Return the tip, which is no turnover."""
         return money(sale.tip_amount, sale.currency)
 
-    @display(description=_("State"), label={"sold": "success", "refunded": "warning"})
+    @badge(description=_("State"), colours={"sold": "success", "refunded": "warning"})
     def show_state(self, sale: Sale) -> tuple[str, str]:
         """Return whether something was given back."""
         refunded = bool(sale.has_refund)  # type: ignore[attr-defined]
@@ -137,7 +137,7 @@ class RefundAdmin(EvidenceAdmin):
         """Return what was given back."""
         return money(refund.amount, refund.currency)
 
-    @display(description=_("State"), label={"placed": "success", "orphan": "warning"})
+    @badge(description=_("State"), colours={"placed": "success", "orphan": "warning"})
     def show_state(self, refund: Refund) -> tuple[str, str]:
         """Return whether its sale has been read."""
         return ("placed", str(_("With its sale"))) if refund.sale_id else ("orphan", str(_("Sale not read yet")))

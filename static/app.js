@@ -34,6 +34,8 @@ function light(target, on) {
   if (!path) return;
   document.querySelectorAll(`[data-from="${CSS.escape(path)}"], [data-path="${CSS.escape(path)}"]`).forEach((each) => {
     each.classList.toggle("lit", on);
+    const box = each.closest(".document");
+    if (on && box && target.dataset.from) box.scrollTop = each.offsetTop - box.offsetTop - box.clientHeight / 2;
   });
 }
 for (const [name, on] of [["mouseover", true], ["mouseout", false]]) {

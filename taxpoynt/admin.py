@@ -31,6 +31,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from accounts.admin_base import badge
 from accounts.templatetags.show import NOTHING, ago
 
 
@@ -57,7 +58,7 @@ class ScheduledTaskAdmin(PeriodicTaskAdmin, ModelAdmin):
     search_fields = ("name", "task", "description")
     list_filter_submit = True
 
-    @display(description=_("State"), ordering="enabled", label={"on": "success", "off": "warning"})
+    @badge(description=_("State"), ordering="enabled", colours={"on": "success", "off": "warning"})
     def show_state(self, task: PeriodicTask) -> tuple[str, str]:
         """Return whether it runs."""
         return ("on", str(_("On"))) if task.enabled else ("off", str(_("Off")))
@@ -66,7 +67,7 @@ class ScheduledTaskAdmin(PeriodicTaskAdmin, ModelAdmin):
     def show_schedule(self, task: PeriodicTask) -> str:
         """Return the schedule in words."""
         if task.crontab:
-            return f"{task.crontab.human_readable} ({task.crontab.timezone})"
+            return str(task.crontab.human_readable)
         return str(task.schedule) if task.interval or task.solar or task.clocked else NOTHING
 
     @display(description=_("Last run"), ordering="last_run_at")

@@ -1,13 +1,16 @@
-"""The figures of the admin's first page: what waits for staff, over all organizations."""
+"""The admin's sidebar, and the figures of its first page: what waits for staff, over all organizations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
+from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 
 from crm.models import Deal
 from integrations.models import Connection, ConnectionStatus, Quarantine, RunStatus, SyncRun
@@ -18,10 +21,84 @@ from invoices.models import Business, Invoice, Status
 class Figure:
     """One number, what it counts, and where its rows are; `needs` marks one that somebody should look at."""
 
-    label: str
+    label: Any
     number: int
     url: str
     needs: bool = False
+
+
+# What staff look for most comes first; each entry is a model and its picture.
+SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
+    (
+        _("Invoices"),
+        (
+            ("invoices.invoice", "receipt_long"),
+            ("invoices.submission", "send"),
+            ("invoices.business", "storefront"),
+            ("invoices.numberseries", "tag"),
+        ),
+    ),
+    (
+        _("Connections"),
+        (
+            ("integrations.connection", "link"),
+            ("integrations.syncrun", "sync"),
+            ("integrations.quarantine", "report"),
+            ("integrations.synccursor", "bookmark"),
+            ("integrations.credential", "key"),
+        ),
+    ),
+    (
+        _("CRM"),
+        (
+            ("crm.deal", "handshake"),
+            ("crm.company", "domain"),
+            ("crm.contact", "contacts"),
+            ("crm.pipeline", "view_column"),
+            ("crm.owner", "badge"),
+        ),
+    ),
+    (_("Point of sale"), (("pos.sale", "point_of_sale"), ("pos.refund", "undo"), ("pos.location", "store"))),
+    (
+        _("People and organizations"),
+        (
+            ("accounts.organization", "corporate_fare"),
+            ("accounts.user", "person"),
+            ("accounts.membership", "group"),
+            ("auth.group", "admin_panel_settings"),
+        ),
+    ),
+    (
+        _("Schedules"),
+        (
+            ("django_celery_beat.periodictask", "schedule"),
+            ("django_celery_beat.crontabschedule", "event_repeat"),
+            ("django_celery_beat.intervalschedule", "timer"),
+            ("django_celery_beat.clockedschedule", "alarm"),
+            ("django_celery_beat.solarschedule", "wb_twilight"),
+        ),
+    ),
+    (
+        _("Sign-ins"),
+        (("axes.accessattempt", "lock"), ("axes.accesslog", "login"), ("axes.accessfailurelog", "no_accounts")),
+    ),
+)
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the groups of the sidebar, with the entries that this member of staff may see."""
+    groups = [{"title": title, "separator": True, "items": _entries(request, entries)} for title, entries in SIDEBAR]
+    return [group for group in groups if group["items"]]
+
+
+def _entries(request: HttpRequest, entries: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
+    shown = []
+    for label, icon in entries:
+        model = apps.get_model(label)
+        if admin.site._registry[model].has_view_permission(request):
+            name = f"admin:{label.replace('.', '_')}_changelist"
+            shown.append({"title": capfirst(model._meta.verbose_name_plural), "icon": icon, "link": reverse(name)})
+    return shown
 
 
 def figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -75,5 +152,5 @@ def _trouble() -> list[Figure]:
     ]
 
 
-def _needing(label: str, number: int, url: str) -> Figure:
+def _needing(label: Any, number: int, url: str) -> Figure:
     return Figure(label, number, url, needs=number > 0)

@@ -10,7 +10,6 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.views import APIView
 
 from accounts.api import TenantAPI
 from crm.api.deals import DealViewSet
@@ -20,7 +19,7 @@ from integrations.models import Connection
 from invoices.api.invoices import InvoiceViewSet
 
 
-class RootView(TenantAPI, APIView):
+class RootView(TenantAPI):
     """Where to start: the lists of your organizations."""
 
     @extend_schema(exclude=True)
@@ -38,20 +37,28 @@ class RootView(TenantAPI, APIView):
         )
 
 
-LIST, DETAIL = {"get": "list"}, {"get": "retrieve"}
-DEAL = r"(?P<external_id>[^/\x00]{1,100})"
+LIST: dict[str, Any] = {"get": "list"}
+DETAIL: dict[str, Any] = {"get": "retrieve"}
+DEAL = r"^v1/crm/(?P<connection_id>[0-9]{1,18})/deals/(?P<external_id>[^/\x00]{1,100})"
 
 urlpatterns = [
     path("v1/", RootView.as_view(), name="api-root"),
-    path("v1/connections/", ConnectionViewSet.as_view(LIST), name="api-connections"),
-    path("v1/connections/<int:pk>/", ConnectionViewSet.as_view(DETAIL), name="api-connection"),
-    path("v1/crm/<int:connection_id>/deals", DealViewSet.as_view(LIST), name="api-deals"),
-    re_path(rf"^v1/crm/(?P<connection_id>[0-9]{{1,18}})/deals/{DEAL}$", DealViewSet.as_view(DETAIL), name="api-deal"),
+    path("v1/connections/", ConnectionViewSet.as_view(LIST, name="Connections"), name="api-connections"),
+    path("v1/connections/<int:pk>/", ConnectionViewSet.as_view(DETAIL, name="Connection"), name="api-connection"),
+    path("v1/crm/<int:connection_id>/deals", DealViewSet.as_view(LIST, name="Deals"), name="api-deals"),
+    re_path(
+        DEAL + "$",
+        DealViewSet.as_view(DETAIL, name="Deal"),
+        name="api-deal",
+    ),
     # The same with a slash at the end, for whoever types one; the schema names each address once.
-    path("v1/crm/<int:connection_id>/deals/", DealViewSet.as_view(LIST, schema=None)),
-    re_path(rf"^v1/crm/(?P<connection_id>[0-9]{{1,18}})/deals/{DEAL}/$", DealViewSet.as_view(DETAIL, schema=None)),
-    path("v1/invoices/", InvoiceViewSet.as_view(LIST), name="api-invoices"),
-    path("v1/invoices/<int:pk>/", InvoiceViewSet.as_view(DETAIL), name="api-invoice"),
+    path("v1/crm/<int:connection_id>/deals/", DealViewSet.as_view(LIST, name="Deals", schema=None)),
+    re_path(
+        DEAL + "/$",
+        DealViewSet.as_view(DETAIL, name="Deal", schema=None),
+    ),
+    path("v1/invoices/", InvoiceViewSet.as_view(LIST, name="Invoices"), name="api-invoices"),
+    path("v1/invoices/<int:pk>/", InvoiceViewSet.as_view(DETAIL, name="Invoice"), name="api-invoice"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
 ]

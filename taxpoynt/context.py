@@ -75,7 +75,7 @@ def _entry(request: HttpRequest, name: str, label: str, waiting: int) -> Entry:
 
 
 def _memberships(request: HttpRequest) -> list[Any]:
-    return list(request.user.memberships.select_related("organization").order_by("organization__name"))
+    return list(request.user.memberships.select_related("organization").order_by("organization__name"))  # type: ignore[union-attr]
 
 
 def admin_environment(request: HttpRequest) -> list[str] | None:

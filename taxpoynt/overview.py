@@ -111,7 +111,9 @@ def overview() -> Overview:
 
 def _piles() -> dict[str, Pile]:
     rows = Invoice.objects.order_by().values("status", "currency")
-    sums = list(rows.annotate(number=Count("pk"), added=Count("payable_amount"), amount=Sum("payable_amount")))
+    sums: list[Any] = list(
+        rows.annotate(number=Count("pk"), added=Count("payable_amount"), amount=Sum("payable_amount"))
+    )
     return {name: _pile(name, [row for row in sums if row["status"] in statuses]) for name, statuses in GROUPS.items()}
 
 
@@ -123,7 +125,9 @@ def _pile(name: str, rows: list[dict[str, Any]]) -> Pile:
 
 
 def _with_latest_run(connections: list[Connection]) -> list[Connection]:
-    latest = SyncRun.objects.filter(connection__in=connections).order_by("connection_id", "-pk").distinct("connection_id")
+    latest = (
+        SyncRun.objects.filter(connection__in=connections).order_by("connection_id", "-pk").distinct("connection_id")
+    )
     runs = {run.connection_id: run for run in latest}
     for connection in connections:
         connection.latest_run = runs.get(connection.pk)  # type: ignore[attr-defined]

@@ -234,6 +234,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
     "ENUM_NAME_OVERRIDES": {
         "ConnectionStatus": "integrations.models.ConnectionStatus",
         "RunStatus": "integrations.models.RunStatus",
@@ -276,6 +277,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Operations",
     "ENVIRONMENT": "taxpoynt.context.admin_environment",
     "DASHBOARD_CALLBACK": "taxpoynt.admin_dashboard.figures",
+    "SIDEBAR": {"navigation": "taxpoynt.admin_dashboard.sidebar"},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "COLORS": {

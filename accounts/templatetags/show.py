@@ -40,15 +40,20 @@ def money(amount: Decimal | None, currency: str = "NGN") -> str:
     """
     if amount is None:
         return NOTHING
-    text = f"{_at_least_two_decimals(abs(amount)):,f}"
+    text = _exact(amount, decimals=2)
     minus = "−" if amount < 0 else ""
     sign = SIGNS.get(currency)
     return f"{minus}{sign}{text}" if sign else f"{currency} {minus}{text}".strip()
 
 
-def _at_least_two_decimals(amount: Decimal) -> Decimal:
-    cents = amount.quantize(Decimal("0.01")) if amount.adjusted() < 24 else amount
-    return cents if cents == amount else amount.normalize()
+def _exact(number: Decimal, decimals: int) -> str:
+    """Return the digits of a number without its sign: at least so many decimals, and no zero that says nothing.
+
+    By its text, because arithmetic would round it to the 28 digits of the decimal context.
+    """
+    whole, _dot, fraction = f"{number.copy_abs():,f}".partition(".")
+    fraction = fraction.rstrip("0").ljust(decimals, "0")
+    return f"{whole}.{fraction}" if fraction else whole
 
 
 @register.filter
@@ -56,8 +61,7 @@ def quantity(number: Decimal | None) -> str:
     """Return a quantity or a percentage without the zeros that only the column adds."""
     if number is None:
         return NOTHING
-    whole = number == number.to_integral_value()
-    return f"{number.quantize(Decimal(1)) if whole else number.normalize():,f}"
+    return ("−" if number < 0 else "") + _exact(number, decimals=0)
 
 
 @register.filter
@@ -155,7 +159,7 @@ def sort_header(context: template.Context, key: str, label: str, extra: str = ""
 
 
 @register.inclusion_tag("parts/pages.html", takes_context=True)
-def page_links(context: template.Context, page: Any, noun: str) -> dict[str, Any]:
+def page_links(context: template.Context, page: Any, one: str, many: str) -> dict[str, Any]:
     """Return the links to the other pages of a list, and which part of it this is."""
     query = context["request"].GET.copy()
     query.pop("page", None)
@@ -164,7 +168,7 @@ def page_links(context: template.Context, page: Any, noun: str) -> dict[str, Any
     links = [(str(number), f"{base}{number}" if isinstance(number, int) else "") for number in numbers]
     return {
         "page": page,
-        "noun": noun,
+        "noun": one if page.paginator.count == 1 else many,
         "links": links,
         "current": str(page.number),
         "previous": f"{base}{page.previous_page_number()}" if page.has_previous() else "",

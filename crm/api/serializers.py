@@ -96,7 +96,7 @@ class DealDetailSerializer(DealSerializer):
     """One deal with its lines, parties and what became of it."""
 
     document_discount = AmountField()
-    company = CompanySerializer(read_only=True, allow_null=True)
+    company = CompanySerializer(read_only=True, allow_null=True)  # type: ignore[assignment]
     contact = ContactSerializer(read_only=True, allow_null=True)
     lines = DealLineSerializer(many=True, read_only=True)
     invoices = serializers.SerializerMethodField()

@@ -48,7 +48,7 @@ class ConnectionSerializer(serializers.ModelSerializer[Connection]):
     @extend_schema_field(SyncRunSerializer(allow_null=True))
     def get_last_run(self, connection: Connection) -> dict[str, Any] | None:
         """Return the newest run, null before the first."""
-        newest = list(connection.runs.all())
+        newest: list[SyncRun] = connection.newest_runs  # type: ignore[attr-defined]
         return SyncRunSerializer(newest[0]).data if newest else None
 
 
@@ -62,5 +62,5 @@ class ConnectionViewSet(TenantAPI, viewsets.ReadOnlyModelViewSet[Connection]):
 
     def rows(self) -> QuerySet[Connection]:
         """Return the caller's connections, each with its newest run."""
-        newest = Prefetch("runs", queryset=SyncRun.objects.order_by("-pk")[:1])
+        newest = Prefetch("runs", queryset=SyncRun.objects.order_by("-pk")[:1], to_attr="newest_runs")
         return Connection.objects.select_related("organization").prefetch_related(newest).order_by("pk")

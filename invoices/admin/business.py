@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
-from accounts.admin_base import EvidenceAdmin, TenantAdmin, folded, organizations
+from accounts.admin_base import EvidenceAdmin, TenantAdmin, badge, folded, organizations
 from invoices.models import Business, Invoice, NumberSeries, Status
 from invoices.qr import KeyFileInvalid, parse_key_file
 from invoices.services.issuing import reissue_held
@@ -180,18 +180,18 @@ class BusinessAdmin(TenantAdmin):
                 messages.INFO,
             )
 
-    @display(description=_("Submissions"), label={"paused": "danger", "running": "success"})
+    @badge(description=_("Submissions"), colours={"paused": "danger", "running": "success"})
     def show_standing(self, business: Business) -> tuple[str, str]:
         """Return whether its invoices go out."""
         return ("paused", str(_("Paused"))) if business.is_paused else ("running", str(_("Running")))
 
-    @display(description=_("API keys"), label={"own": "success", "shared": "info"})
+    @badge(description=_("API keys"), colours={"own": "success", "shared": "info"})
     def show_keys(self, business: Business) -> tuple[str, str]:
         """Return whether it has keys of its own."""
         own = getattr(business, "has_keys", False)
         return ("own", str(_("Its own"))) if own else ("shared", str(_("The operator's")))
 
-    @display(description=_("Key file"), label={"loaded": "success", "lacking": "warning"})
+    @badge(description=_("Key file"), colours={"loaded": "success", "lacking": "warning"})
     def show_key_file(self, business: Business) -> tuple[str, str]:
         """Return whether its key file is loaded."""
         loaded = business.public_key and getattr(business, "has_certificate", False)
@@ -257,7 +257,7 @@ class NumberSeriesAdmin(EvidenceAdmin):
         """Return whose it is."""
         return str(series.business.organization)
 
-    @display(description=_("State"), label={"used": "success", "past": ""})
+    @badge(description=_("State"), colours={"used": "success", "past": ""})
     def show_state(self, series: NumberSeries) -> tuple[str, str]:
         """Return whether new invoices take their number here."""
         current = series.business.number_prefix == series.prefix

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -16,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin_base import EvidenceAdmin, EvidenceInline, folded, organizations
+from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, organizations
 from accounts.templatetags.show import NOTHING, ago, money, quantity
 from integrations.admin import ProviderOfConnectionFilter
 from invoices.models import Invoice, InvoiceLine, Status, Submission
@@ -167,7 +168,7 @@ class InvoiceAdmin(EvidenceAdmin):
         """Return the number, or what it will be made from."""
         return str(invoice)
 
-    @display(description=_("Status"), ordering="status", label=COLOURS)
+    @badge(description=_("Status"), ordering="status", colours=COLOURS)
     def show_status(self, invoice: Invoice) -> tuple[str, str]:
         """Return the status in words."""
         return invoice.status, invoice.get_status_display()
@@ -252,9 +253,9 @@ class InvoiceAdmin(EvidenceAdmin):
             "due": queryset.due(timezone.now()).count(),  # type: ignore[attr-defined]
             "counts": [(Status(status).label, number) for status, number in sorted(counted.items())],
             "paused": paused.values_list("business__legal_name", "business__submissions_paused_reason").distinct(),
-            "chosen": request.POST.getlist(admin.helpers.ACTION_CHECKBOX_NAME),
+            "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "across": request.POST.get("select_across", "0"),
-            "action_checkbox_name": admin.helpers.ACTION_CHECKBOX_NAME,
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "admin/invoices/submit_confirmation.html", context)
 
@@ -292,7 +293,7 @@ class SubmissionAdmin(EvidenceAdmin):
         """Return whose it is."""
         return str(submission.invoice.organization)
 
-    @display(description=_("Outcome"), ordering="outcome", label=OUTCOME_COLOURS)
+    @badge(description=_("Outcome"), ordering="outcome", colours=OUTCOME_COLOURS)
     def show_outcome(self, submission: Submission) -> tuple[str, str]:
         """Return what came out; a call that never ended is under way or lost its worker."""
         if submission.finished_at is None:

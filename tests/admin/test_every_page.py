@@ -137,3 +137,19 @@ def test_an_address_that_is_no_web_address_never_becomes_a_link(world: World, st
     page = staff.get(reverse("admin:crm_deal_change", args=[world.deal.pk])).content.decode()
     assert "javascript:alert" not in page.replace("void(0)", "")
     assert "Forty chairs &lt;b&gt;" in page
+
+
+def test_a_status_is_a_word_in_a_badge_on_its_own_page_too(world: World, staff: Client) -> None:
+    page = staff.get(reverse("admin:invoices_invoice_change", args=[world.invoice.pk])).content.decode()
+    assert "Ready to submit" in page
+    assert "(&#x27;ready" not in page
+    assert "('ready'" not in page
+
+
+def test_the_sidebar_has_every_list_once_and_only_for_those_who_may_see_it(
+    world: World, staff: Client, looker: Client
+) -> None:
+    groups = staff.get(reverse("admin:index")).context["sidebar_navigation"]
+    links = sorted(item["link"] for group in groups for item in group["items"])
+    assert links == sorted(reverse(f"admin:{name(model)}_changelist") for model in REGISTERED)
+    assert looker.get(reverse("admin:index")).context["sidebar_navigation"] == []

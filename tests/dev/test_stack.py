@@ -1,126 +1,122 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 
 from dev.children import command_of, is_alive
 from dev.environment import ROOT
-from dev.ports import Ports, check_free
-from dev.postgres import Postgres
+from dev.postgres import Postgres, open_folder, other_user
 from dev.say import Refusal
+from dev.services import end_orphans
 from dev.stack import check_database_url
+from tests.dev.conftest import Launch
 
-# Brings a stack up in a folder of its own, tells its addresses, and stays.
-LAUNCHER = """
-import sys
-from pathlib import Path
-from dev.stack import stack
-from dev.say import Refusal
-try:
-    with stack("test", durable=False, home=Path(sys.argv[1])) as environment:
-        print(environment["DATABASE_URL"], environment["REDIS_URL"], flush=True)
-        sys.stdin.read()
-except Refusal as refusal:
-    print(refusal, flush=True)
-    sys.exit(refusal.exit_code)
-"""
+# Tells its addresses and stays.
+SHOW = "import os, time; print(os.environ['DATABASE_URL'], os.environ['REDIS_URL'], flush=True); time.sleep(60)"
+STAY = ("run", "--test", "--", sys.executable, "-c", SHOW)
 
 
-def launch(home: Path, **variables: str) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
-    return subprocess.Popen(
-        [sys.executable, "-c", LAUNCHER, str(home)],
-        cwd=ROOT,
-        env={**environment, "PYTHONPATH": str(ROOT), **variables},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def first_line(process: subprocess.Popen[str]) -> str:
+def addresses(process: subprocess.Popen[str]) -> tuple[str, str]:
     assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def finish(process: subprocess.Popen[str]) -> int:
-    for stream in (process.stdin, process.stdout):
-        assert stream is not None
-        stream.close()
-    return process.wait(40)
+    database, broker = process.stdout.readline().split()
+    return database, broker
 
 
 def servers_of(home: Path) -> list[int]:
     """Return the database and the broker that run on this home's files."""
-    found = []
-    data = next(iter(Postgres(home, durable=False).data.glob("postmaster.pid")), None)
-    if data:
-        found.append(int(data.read_text().split()[0]))
-    broker = home / "broker.pid"
-    if broker.exists():
-        found.append(int(broker.read_text()))
-    return [pid for pid in found if is_alive(pid)]
+    files = [*home.glob("broker.pid"), *Postgres(home, durable=False).data.glob("postmaster.pid")]
+    return [pid for path in files if is_alive(pid := int(path.read_text().split()[0]))]
 
 
-def test_kill_leaves_no_server_behind(tmp_path: Path) -> None:
-    process = launch(tmp_path)
-    url = first_line(process).split()[0]
-    psycopg.connect(url).close()
-    servers = servers_of(tmp_path)
-    assert len(servers) == 2
-    process.send_signal(signal.SIGTERM)
+def children_of(pid: int) -> list[int]:
+    found = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
+    pairs = [tuple(map(int, line.split())) for line in found.stdout.splitlines()]
+    return [child for child, parent in pairs if parent == pid and "ps -A" not in command_of(child)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_kill_and_a_closed_terminal_leave_no_process_behind(
+    launch: Launch, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = launch(*STAY)
+    database, broker = addresses(process)
+    psycopg.connect(database).close()
+    with redis.Redis.from_url(broker) as client:
+        assert client.config_get("appendonly", "maxmemory-policy") == {
+            "appendonly": "yes",
+            "maxmemory-policy": "noeviction",
+        }
+    started = children_of(process.pid)
+    assert set(servers_of(tmp_path / "test")) < set(started)
+    assert len(started) == 3
+    process.send_signal(number)
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)  # somebody is impatient
-    assert finish(process) == 143
-    assert [pid for pid in servers if is_alive(pid)] == []
+    assert process.wait(40) == 128 + number
+    assert [pid for pid in started if is_alive(pid)] == []
 
 
-def test_a_start_after_a_hard_death_ends_the_orphans_and_keeps_the_data(tmp_path: Path) -> None:
-    process = launch(tmp_path)
-    url = first_line(process).split()[0]
-    with psycopg.connect(url, autocommit=True) as connection:
+def test_a_start_after_a_hard_death_ends_the_orphans_and_keeps_the_data(launch: Launch, tmp_path: Path) -> None:
+    process = launch(*STAY)
+    database, _ = addresses(process)
+    with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("CREATE TABLE kept (word text)")
-    orphans = servers_of(tmp_path)
+    orphans = servers_of(tmp_path / "test")
+    command = next(pid for pid in children_of(process.pid) if pid not in orphans)
     process.kill()
-    finish(process)
+    process.wait()
+    os.kill(command, signal.SIGKILL)
     assert len([pid for pid in orphans if is_alive(pid)]) == 2
-    again = launch(tmp_path)
-    url = first_line(again).split()[0]
-    try:
-        with psycopg.connect(url) as connection:
-            connection.execute("SELECT * FROM kept")
-        assert [pid for pid in orphans if is_alive(pid)] == []
-    finally:
-        again.terminate()
-        finish(again)
+    database, _ = addresses(launch(*STAY))
+    with psycopg.connect(database) as connection:
+        connection.execute("SELECT * FROM kept")
+    assert [pid for pid in orphans if is_alive(pid)] == []
 
 
-def test_two_launchers_on_one_folder_are_told_apart(tmp_path: Path) -> None:
-    first = launch(tmp_path)
-    first_line(first)
-    second = launch(tmp_path)
-    try:
-        assert first_line(second).startswith("Another launcher is already running")
-        assert finish(second) == 2
-    finally:
-        first.terminate()
-        finish(first)
+def test_two_launchers_on_one_folder_are_told_apart_and_neither_is_its_cleaning(launch: Launch) -> None:
+    addresses(launch(*STAY))
+    for words in (STAY, ("clean",)):
+        second = launch(*words)
+        assert second.communicate(timeout=60)[0].startswith("Another launcher is already running from var/test")
+        assert second.returncode == 2
 
 
-def test_a_given_database_and_broker_are_used_and_nothing_starts(tmp_path: Path) -> None:
-    process = launch(tmp_path, DATABASE_URL="postgresql://u@127.0.0.1:1/x", REDIS_URL="redis://127.0.0.1:1/0")
-    assert first_line(process) == "postgresql://u@127.0.0.1:1/x redis://127.0.0.1:1/0"
-    assert finish(process) == 0
-    assert not (tmp_path / "broker").exists()
-    assert not (tmp_path / "postgres.id").exists()
+def test_a_command_finds_both_servers_and_its_exit_code_is_ours_and_cleaning_leaves_no_file(
+    launch: Launch, tmp_path: Path
+) -> None:
+    program = "import os, sys; sys.exit(7 if os.environ['DATABASE_URL'] and os.environ['CREDENTIAL_KEYS'] else 0)"
+    assert launch("run", "--test", "--", sys.executable, "-c", program).wait(60) == 7
+    data = Postgres(tmp_path / "test", durable=False).data
+    assert data.exists()
+    assert (tmp_path / "test" / "keys.json").stat().st_mode & 0o077 == 0
+    assert launch("clean").wait(60) == 0
+    assert not data.exists()
+    assert not (tmp_path / "test").exists()
+
+
+def test_a_given_database_and_broker_are_used_and_nothing_starts(launch: Launch, tmp_path: Path) -> None:
+    process = launch(*STAY, DATABASE_URL="postgresql://u@127.0.0.1:1/x", REDIS_URL="redis://127.0.0.1:1/0")
+    assert addresses(process) == ("postgresql://u@127.0.0.1:1/x", "redis://127.0.0.1:1/0")
+    assert not (tmp_path / "test" / "broker").exists()
+    assert not (tmp_path / "test" / "postgres.id").exists()
+    assert len(children_of(process.pid)) == 1
+
+
+def test_a_proxy_of_the_environment_is_kept_out_of_this_machine(launch: Launch) -> None:
+    given = {"DATABASE_URL": "postgresql://u@127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    program = "import os; print(os.environ['no_proxy'])"
+    process = launch("run", "--", sys.executable, "-c", program, **given, NO_PROXY="intranet.example", no_proxy="")
+    assert process.communicate(timeout=60)[0].strip() == "intranet.example,127.0.0.1,localhost"
 
 
 @pytest.mark.parametrize("url", ["sqlite:///db.sqlite3", "mysql://u@127.0.0.1/x", "taxpoynt"])
@@ -129,39 +125,21 @@ def test_anything_but_postgresql_is_refused_with_the_reason(url: str) -> None:
         check_database_url(url)
 
 
-def test_a_port_in_use_is_a_sentence_that_names_the_variable() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(Refusal, match=rf"Port {port} is in use.*PORT={port + 1} make demo"):
-            check_free(port, "PORT", "the web server")
-
-
-def test_a_port_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORT", "http")
-    with pytest.raises(Refusal, match="PORT is “http”, which is not a port"):
-        Ports.from_environment()
-
-
-def test_the_demo_with_a_port_in_use_ends_without_a_traceback() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        words = [sys.executable, "-m", "dev", "demo", "--once"]
-        port = str(taken.getsockname()[1])
-        done = subprocess.run(
-            words, cwd=ROOT, env={**os.environ, "PORT": port}, capture_output=True, text=True, check=False, timeout=60
-        )
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"Port {port} is in use")
-    assert "Traceback" not in done.stderr
-
-
 def test_a_fresh_clone_never_meets_an_old_database(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     assert Postgres(tmp_path / "a", durable=False).data.name != Postgres(tmp_path / "b", durable=False).data.name
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts PostgreSQL as somebody else")
+def test_a_folder_of_somebody_else_at_our_place_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        (Path(folder) / "taxpoynt-987654").mkdir()
+        monkeypatch.setattr("tempfile.gettempdir", lambda: folder)
+        monkeypatch.setattr("os.getuid", lambda: 987654)
+        with pytest.raises(Refusal, match="somebody else's"):
+            open_folder(other_user())
 
 
 def test_a_process_that_has_died_is_not_alive_even_as_a_zombie() -> None:
@@ -173,3 +151,28 @@ def test_a_process_that_has_died_is_not_alive_even_as_a_zombie() -> None:
     time.sleep(0.2)
     assert not is_alive(process.pid)
     process.wait()
+
+
+def test_orphans_of_a_demo_are_ended_and_strangers_with_their_number_are_not(tmp_path: Path) -> None:
+    orphan, stranger = (subprocess.Popen(["sleep", "60"], start_new_session=True) for _ in range(2))
+    try:
+        time.sleep(0.2)
+        known = [(orphan.pid, "sleep 60"), (stranger.pid, "-m gunicorn taxpoynt.wsgi")]
+        (tmp_path / "pids.json").write_text(json.dumps(known))
+        end_orphans(tmp_path)
+        assert not is_alive(orphan.pid)
+        assert is_alive(stranger.pid)
+        assert not (tmp_path / "pids.json").exists()
+    finally:
+        stranger.kill()
+        stranger.wait()
+        orphan.wait()
+
+
+def test_a_stack_without_its_packages_says_what_to_run() -> None:
+    bare = subprocess.run(
+        [sys.executable, "-S", "-m", "dev", "run", "--", "true"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert bare.returncode == 2
+    assert "Run make setup" in bare.stderr
+    assert "Traceback" not in bare.stderr

@@ -52,5 +52,7 @@ def broker_away() -> Iterator[None]:
     """Point Celery to a port that nobody listens on."""
     kept = current_app.conf.broker_url
     current_app.conf.broker_url = "redis://127.0.0.1:9/0"
+    current_app._after_fork()  # forgets the pooled connections, as a new process would
     yield
     current_app.conf.broker_url = kept
+    current_app._after_fork()

@@ -32,6 +32,7 @@ def make_deal(connection: Connection, **fields: Any) -> Deal:
         "is_won": True,
         "is_closed": True,
         "close_date": date(2026, 11, 20),
+        "payload": {"properties": {"dealname": f"Shelves for {external_id}"}},
     }
     deal = Deal.objects.create(
         organization_id=connection.organization_id,
@@ -39,7 +40,6 @@ def make_deal(connection: Connection, **fields: Any) -> Deal:
         external_id=external_id,
         content_hash="0" * 32,
         stored_at=timezone.now(),
-        payload={"properties": {"dealname": facts["name"]}},
         **{**facts, **fields},
     )
     DealLine.objects.create(
