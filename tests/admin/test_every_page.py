@@ -45,7 +45,7 @@ def test_a_list_can_be_searched_and_filtered_by_each_of_its_filters(
     page = staff.get(address).content.decode()
     # The plain filters are links, the drop-downs are selects: follow the one, send an option of the other.
     links = set(re.findall(r'href="(\?[^"#]+=[^"#]*)"', page))
-    for link in sorted(links)[:6]:
+    for link in sorted(links)[:3]:
         assert staff.get(address + link.replace("&amp;", "&")).status_code == 200, link
     for given in re.findall(r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', page, re.DOTALL):
         option = re.search(r'<option value="([^"]+)"', given[1])
