@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from rest_framework.permissions import BasePermission
 
 from accounts.models import Role
@@ -54,6 +55,8 @@ def require(act: Act) -> Callable[[Callable[..., HttpResponse]], Callable[..., H
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             organization = getattr(request, "organization", None)
+            if organization is None and request.user.is_staff:
+                return redirect("admin:index")
             if organization is None:
                 raise PermissionDenied(
                     "You belong to no organization yet. Ask an owner to add you, then sign in again."

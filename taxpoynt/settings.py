@@ -250,6 +250,7 @@ DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
 # --- language, time, static --------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en-gb", "English")]  # ours only: Django's own words in another language would stand between them
 TIME_ZONE = "Africa/Lagos"
 USE_TZ = True
 USE_I18N = True

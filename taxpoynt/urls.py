@@ -1,7 +1,9 @@
 """Every address, one place."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from integrations.oauth_views import connect
 from integrations.webhooks import receive
@@ -30,6 +32,7 @@ urlpatterns = [
     path("oauth/", include("social_django.urls", namespace="social")),
     path("webhooks/<slug:provider>/", receive, name="webhook"),
     path("api/", include("taxpoynt.api")),
+    path("favicon.ico", RedirectView.as_view(url=static("mark.svg"))),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -34,6 +34,12 @@ def _only_localhost() -> Iterator[None]:
     socket.socket.connect = original  # type: ignore[method-assign]
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    """Hash passwords quickly: a slow hash is the point of them, and half a second a test."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture(scope="session")
 def _sandbox_process() -> Iterator[SandboxProcess]:
     process = SandboxProcess(deals=40)

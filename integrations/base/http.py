@@ -177,9 +177,7 @@ class ApiClient:
 
     def _unreachable(self, problem: Exception) -> TransientError:
         logger.warning("call_unreachable", provider=self.provider, reason=type(problem).__name__)
-        return TransientError(
-            f"{self.name} could not be reached. Nothing is lost; it is tried again.", provider=self.provider
-        )
+        return TransientError(f"{self.name} could not be reached.", provider=self.provider)
 
     def _broken_off(self, problem: Exception, repeatable: bool) -> TransientError | UnknownOutcome:
         refused_before_sending = isinstance(problem, requests.ConnectionError) and "NewConnectionError" in repr(problem)
@@ -207,8 +205,7 @@ class ApiClient:
             return RateLimited(f"{self.name} asks for fewer calls.", retry_after=wait, **facts)
         if response.status_code in GATEWAY_STATUSES or response.status_code >= 500:
             return TransientError(
-                f"{self.name} does not answer properly (HTTP {response.status_code}). "
-                "Nothing is lost; it is tried again.",
+                f"{self.name} does not answer properly (HTTP {response.status_code}).",
                 retry_after=retry_wait(response, 0) if "Retry-After" in response.headers else None,
                 **facts,
             )

@@ -185,8 +185,10 @@ def _stop_short(run: SyncRun, stream: StreamReader, problem: IntegrationError) -
     logger.warning("sync_stopped_short", run=run.pk, reason=type(problem).__name__, request_id=problem.request_id)
     if isinstance(problem, ReauthorizationRequired):
         mark_needs_reauthorization(connection=run.connection, sentence=problem.sentence)
-    after = f" {run.read} records are stored; the next run goes on from there." if run.read else ""
-    _finish(run, stream, RunStatus.PARTIAL, problem.sentence + after)
+    stored = f" {run.read} records are stored." if run.read else ""
+    _finish(
+        run, stream, RunStatus.PARTIAL, f"{problem.sentence}{stored} Nothing is lost: the next run goes on from here."
+    )
     return run
 
 

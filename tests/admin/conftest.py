@@ -18,12 +18,6 @@ from tests.sandbox_process import SandboxProcess
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    """Hash passwords quickly: a slow hash is the point of them, and half a second a test."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def world(db: None, sandbox: SandboxProcess) -> World:
     """Return one row of every model. Its scope is closed again: the admin opens what it needs by itself."""

@@ -31,12 +31,6 @@ class Tenant:
     connection: Connection
 
 
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    """Hash passwords quickly: a slow hash is the point of them, and half a second a test."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 def make_tenant(slug: str, account: str, deals: int) -> Tenant:
     """Return a tenant; of its deals every second is won, and each has a line."""
     with scopes_disabled():

@@ -223,7 +223,7 @@ def test_hubspot_out_of_reach_ends_as_partial_with_a_sentence(connection: Connec
     settings.HUBSPOT_API_BASE = "http://127.0.0.1:9"
     run = sync_deals(connection=connection)
     assert run.status == RunStatus.PARTIAL
-    assert run.sentence == "HubSpot could not be reached. Nothing is lost; it is tried again."
+    assert run.sentence == "HubSpot could not be reached. Nothing is lost: the next run goes on from here."
     assert SyncCursor.objects.get().complete_until is None
 
 
