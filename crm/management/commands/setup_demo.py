@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django_scopes import scope
@@ -77,10 +79,17 @@ def _organization(slug: str, name: str) -> Organization:
 def _person(email: str, first: str, last: str, **rights: bool) -> User:
     facts = {"first_name": first, "last_name": last, "is_active": True, **rights}
     person, _ = User.objects.update_or_create(email=email, defaults=facts)
-    if not person.check_password(PASSWORD):  # setting it anew would end the sessions of whoever is signed in
-        person.set_password(PASSWORD)
+    # Setting it anew would end the sessions of whoever is signed in.
+    if not person.password or not person.check_password(PASSWORD):
+        person.password = _password_hash()
         person.save(update_fields=["password"])
     return person
+
+
+@cache
+def _password_hash() -> str:
+    """Return the demo's password hashed, once for all its people: a slow hash is the point of it."""
+    return make_password(PASSWORD)
 
 
 def _member(organization: Organization, role: Role, email: str, first: str, last: str) -> None:
