@@ -1,0 +1,87 @@
+"""The main road in a real browser: sign in, connect, see deals, open a signed invoice. Skipped without a Chromium."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connections
+from django_scopes import scopes_disabled
+
+from accounts.models import Role
+from crm.hubspot.tasks import sync_hubspot_deals
+from integrations.models import Connection
+from invoices.models import Invoice, Status
+from invoices.services.submitting import submit_due_invoices
+from tests.factories import PASSWORD, make_member, make_organization
+from tests.invoices.making import make_business
+from tests.sandbox_process import SandboxProcess
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
+    pytest.mark.django_db(transaction=True),
+]
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright runs an event loop in this thread, beside which Django refuses the database by default.
+        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield chromium
+        # Beside the event loop Django keeps a connection of its own; left open it would hold the test database.
+        connections.close_all()
+        chromium.close()
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_an_owner_signs_in_connects_sees_deals_and_opens_a_signed_invoice(
+    width: int, browser: Any, live_server: Any, sandbox: SandboxProcess, settings: Any
+) -> None:
+    settings.PUBLIC_URL = live_server.url
+    policy = copy.deepcopy(settings.CONTENT_SECURITY_POLICY)
+    policy["DIRECTIVES"]["form-action"] = ["'self'", sandbox.url]
+    settings.CONTENT_SECURITY_POLICY = policy
+    organization = make_organization("adupe")
+    owner = make_member(organization, Role.OWNER)
+    with scopes_disabled():
+        make_business(organization, sandbox.get("/_control/businesses")[0])
+    page = browser.new_context(viewport={"width": width, "height": 800}).new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda line: faults.append(line.text) if "Content Security Policy" in line.text else None)
+
+    page.goto(f"{live_server.url}/login/")
+    page.fill("input[name=username]", owner.email)
+    page.fill("input[name=password]", PASSWORD)
+    page.press("input[name=password]", "Enter")
+    page.goto(f"{live_server.url}/connections/")
+    page.locator("form[action*='/connect/hubspot/'] button").first.click()
+    page.get_by_role("button", name="Approve").click()
+    page.wait_for_url("**/connections/*/")
+    with scopes_disabled():
+        connection = Connection.objects.get()
+    sync_hubspot_deals(connection.pk)
+    submit_due_invoices()
+
+    page.goto(f"{live_server.url}/deals/?outcome=won")
+    assert page.locator("main a[href^='/deals/']").count() > 5
+    with scopes_disabled():
+        invoice = Invoice.objects.filter(status=Status.SIGNED).order_by("pk").first()
+    assert invoice is not None
+    page.goto(f"{live_server.url}/invoices/{invoice.pk}/")
+    assert page.get_by_text(invoice.irn).first.is_visible()
+    assert page.locator("img[src*='qr.svg']").evaluate("image => image.complete && image.naturalWidth > 0")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert faults == []
