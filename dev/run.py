@@ -33,8 +33,7 @@ def _run(words: list[str], found: dict[str, str], *, interactive: bool) -> int:
     try:
         with postponed():
             process = subprocess.Popen(words, cwd=environment.ROOT, env=found, process_group=None if interactive else 0)
-        code = process.wait()
-        return code if code >= 0 else 128 - code
+        return _as_shells_say(process.wait())
     except FileNotFoundError as problem:
         raise Refusal(f"There is no command {words[0]}.", exit_code=127) from problem
     except KeyboardInterrupt:
@@ -51,5 +50,10 @@ def _interrupted(process: subprocess.Popen[bytes] | None, *, passed_on: bool) ->
     if not passed_on:
         process.send_signal(signal.SIGINT)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        return process.wait(15)
+        return _as_shells_say(process.wait(15))
     return 130
+
+
+def _as_shells_say(code: int) -> int:
+    """Return an exit code for the one of Popen, which is negative for whom a signal ended."""
+    return code if code >= 0 else 128 - code

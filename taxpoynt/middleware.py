@@ -1,4 +1,4 @@
-"""The looser content policy that the admin's theme needs."""
+"""The monitors' two questions, answered before anything else, and the looser content policy of the admin's theme."""
 
 from __future__ import annotations
 
@@ -7,7 +7,21 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from taxpoynt.health import healthz, readyz
+
+HEALTH = {"/healthz": healthz, "/readyz": readyz}
 RELAXED_PREFIXES = ("/admin/", "/api/")
+
+
+class HealthMiddleware:
+    """Answers /healthz and /readyz first of all: a session, a redirect or a host name must not stand in their way."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
+        return HEALTH.get(request.path, self.get_response)(request)
 
 
 class RelaxedPolicyMiddleware:

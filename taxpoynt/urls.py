@@ -1,4 +1,4 @@
-"""Every address, one place."""
+"""Every address, one place; but /healthz and /readyz, which taxpoynt.middleware answers before all others."""
 
 from django.contrib import admin
 from django.templatetags.static import static
@@ -8,7 +8,7 @@ from django.views.generic import RedirectView
 from integrations.oauth_views import connect
 from integrations.webhooks import receive
 from taxpoynt import admin as theme
-from taxpoynt import dashboard, health
+from taxpoynt import dashboard
 
 theme.dress_other_packages()
 
@@ -34,7 +34,5 @@ urlpatterns = [
     path("api/", include("taxpoynt.api")),
     path("favicon.ico", RedirectView.as_view(url=static("mark.svg"))),
     path("admin/", admin.site.urls),
-    path("healthz", health.healthz, name="healthz"),
-    path("readyz", health.readyz, name="readyz"),
     path("", include("django_prometheus.urls")),
 ]

@@ -23,6 +23,7 @@ from tests.dev.conftest import Launch
 
 # Tells its addresses and stays.
 SHOW = "import os, time; print(os.environ['DATABASE_URL'], os.environ['REDIS_URL'], flush=True); time.sleep(60)"
+GIVEN = {"DATABASE_URL": "postgresql://u@127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1/0"}
 STAY = ("run", "--test", "--", sys.executable, "-c", SHOW)
 
 
@@ -105,17 +106,27 @@ def test_a_command_finds_both_servers_and_its_exit_code_is_ours_and_cleaning_lea
 
 
 def test_a_given_database_and_broker_are_used_and_nothing_starts(launch: Launch, tmp_path: Path) -> None:
-    process = launch(*STAY, DATABASE_URL="postgresql://u@127.0.0.1:1/x", REDIS_URL="redis://127.0.0.1:1/0")
-    assert addresses(process) == ("postgresql://u@127.0.0.1:1/x", "redis://127.0.0.1:1/0")
+    process = launch(*STAY, **GIVEN)
+    assert addresses(process) == (GIVEN["DATABASE_URL"], GIVEN["REDIS_URL"])
     assert not (tmp_path / "test" / "broker").exists()
     assert not (tmp_path / "test" / "postgres.id").exists()
     assert len(children_of(process.pid)) == 1
 
 
+def test_a_command_that_a_signal_ended_has_the_exit_code_that_shells_give_it(launch: Launch) -> None:
+    process = launch("run", "--", "bash", "-c", "kill -9 $$", **GIVEN)
+    assert process.wait(60) == 137
+
+
+def test_a_command_that_is_not_there_is_refused_in_words(launch: Launch) -> None:
+    process = launch("run", "--", "no-such-command", **GIVEN)
+    assert process.communicate(timeout=60)[0] == "There is no command no-such-command.\n"
+    assert process.returncode == 127
+
+
 def test_a_proxy_of_the_environment_is_kept_out_of_this_machine(launch: Launch) -> None:
-    given = {"DATABASE_URL": "postgresql://u@127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1/0"}
     program = "import os; print(os.environ['no_proxy'])"
-    process = launch("run", "--", sys.executable, "-c", program, **given, NO_PROXY="intranet.example", no_proxy="")
+    process = launch("run", "--", sys.executable, "-c", program, **GIVEN, NO_PROXY="intranet.example", no_proxy="")
     assert process.communicate(timeout=60)[0].strip() == "intranet.example,127.0.0.1,localhost"
 
 

@@ -17,6 +17,14 @@ def test_alive_needs_nothing_else(client: Client, settings: Any) -> None:
     assert client.get("/healthz").json() == {"status": "alive"}
 
 
+def test_alive_asks_the_database_nothing_even_for_somebody_signed_in(
+    client: Client, django_assert_num_queries: Any
+) -> None:
+    client.force_login(make_user(), backend="django.contrib.auth.backends.ModelBackend")
+    with django_assert_num_queries(0):
+        assert client.get("/healthz", headers={"host": "10.0.0.7"}).status_code == 200
+
+
 def test_ready_when_database_broker_and_migrations_are_in_order(client: Client) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 200
