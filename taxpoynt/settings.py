@@ -1,5 +1,6 @@
 """Settings: the only place that reads the environment. `.env.example` has a line on each variable."""
 
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -259,7 +260,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # so that a fresh clone shows its pages before collectstatic has run
-_collected = (STATIC_ROOT / "staticfiles.json").exists()
+# Hashed names once they are collected; plain ones before, so that no page needs that step to be shown.
+_collected = (STATIC_ROOT / "staticfiles.json").exists() or sys.argv[1:2] == ["collectstatic"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
