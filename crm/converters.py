@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -171,12 +171,13 @@ def _total_problem(line: LineRecord, name: str, field: str, provider: str) -> It
 
 def to_snapshot(deal: DealRecord) -> dict[str, Any]:
     """Return all that the draft was made from, as JSON-able facts without the raw payloads."""
+    snapshot: dict[str, Any] = _plain(deal)
+    return snapshot
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items() if key != "payload"}
-        if isinstance(value, list | tuple):
-            return [plain(item) for item in value]
-        return str(value) if isinstance(value, Decimal | date | datetime) else value
 
-    return plain(asdict(deal))
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value) if each.name != "payload"}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Decimal | date | datetime) else value

@@ -127,6 +127,7 @@ def invoice_due_deals(*, connection: Connection, only: Sequence[str] = ()) -> li
     `only` limits it to some external ids. A deal that another worker holds is left to it.
     """
     issued: list[Issued] = []
+    provider = get_connector_class(connection.provider).info.name
     while True:
         with transaction.atomic():
             deals = list(
@@ -134,7 +135,7 @@ def invoice_due_deals(*, connection: Connection, only: Sequence[str] = ()) -> li
             )
             if not deals:
                 return issued
-            drafts = [draft for deal in deals if (draft := _draft_or_quarantine(deal)) is not None]
+            drafts = [draft for deal in deals if (draft := _draft_or_quarantine(deal, provider)) is not None]
             issued += issue_drafts(organization=connection.organization, drafts=drafts)
             Deal.objects.filter(pk__in=[deal.pk for deal in deals]).update(invoice_due=False)
 
@@ -146,10 +147,9 @@ def _due(connection: Connection, only: Sequence[str]) -> Any:
     return due.select_related("company", "contact").prefetch_related("lines")
 
 
-def _draft_or_quarantine(deal: Deal) -> InvoiceDraft | None:
-    name = get_connector_class(deal.connection.provider).info.name
+def _draft_or_quarantine(deal: Deal, provider: str) -> InvoiceDraft | None:
     try:
-        return deal_to_draft(to_record(deal), connection_id=deal.connection_id, provider=name)
+        return deal_to_draft(to_record(deal), connection_id=deal.connection_id, provider=provider)
     except Exception as problem:  # one deal that breaks our converter must not hold back ninety-nine others
         logger.exception("deal_not_converted", deal=deal.external_id)
         Quarantine.objects.update_or_create(
