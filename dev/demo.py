@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import redis
 
-from dev import environment
+from dev import environment, template
 from dev.browser import Browser
 from dev.ports import Ports
 from dev.say import Refusal, on_terminal, rewrite, say, step
@@ -69,7 +69,7 @@ def _running(home: Path, ports: Ports) -> Iterator[Services]:
         services = Services(home, settings_for(found, ports), ports)
         ends.callback(services.end)
         ends.callback(_say_ending)
-        _start(services)
+        _start(services, found["DATABASE_URL"])
         yield services
 
 
@@ -79,14 +79,24 @@ def _say_ending() -> None:
         say("\n  Ending all processes.")
 
 
-def _start(services: Services) -> None:
+def _start(services: Services, url: str) -> None:
     with step("Starting the sandbox, and making the tables of a fresh database"):
         services.start_sandbox()
-        services.manage("migrate", "--verbosity", "0")
+        _make_tables(services, url)
     with step("Starting web, workers and beat, and making the demo's organization and people"):
         services.start_product()
         services.manage("setup_demo")
         services.wait()
+
+
+def _make_tables(services: Services, url: str) -> None:
+    """Migrate; in a cluster of ours keep the outcome, and copy it from the second start on."""
+    ours = not os.environ.get("DATABASE_URL")
+    if ours and template.restore(url):
+        return
+    services.manage("migrate", "--verbosity", "0")
+    if ours:
+        template.keep(url)
 
 
 def _check_yours() -> None:
