@@ -13,6 +13,10 @@ from integrations.services.connections import connections_waiting_for_sync
 
 logger = structlog.get_logger(__name__)
 
+# Seconds after which a ring that nobody heard is void: the sweep has rung again by then, and a busy queue must not
+# fill with a sync for every half minute that it was busy.
+RING_LASTS = 40
+
 
 def ring_sync(connection: Connection) -> None:
     """Send a connection's sync to its queue once the transaction is committed.
@@ -24,7 +28,7 @@ def ring_sync(connection: Connection) -> None:
 
     def ring() -> None:
         try:
-            current_app.send_task(task, args=[connection_id])
+            current_app.send_task(task, args=[connection_id], expires=RING_LASTS)
         except OperationalError:
             logger.warning("broker_away", task=task, connection=connection_id)
 

@@ -25,10 +25,16 @@ ROUTES = [
     ("*", {"queue": STANDARD}),
 ]
 
+# Seconds between two rings. A ring that nobody heard is void when the next one comes, so that workers which were
+# away for a day do not find thousands of them.
+SWEEPS = {
+    "ring-wanted-syncs": ("integrations.tasks.ring_wanted_syncs", 30.0),
+    "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 60.0),
+    "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
+}
 PERIODIC = {
-    "ring-wanted-syncs": {"task": "integrations.tasks.ring_wanted_syncs", "schedule": 30.0},
-    "invoice-waiting-deals": {"task": "crm.tasks.invoice_waiting_deals", "schedule": 60.0},
-    "submit-due-invoices": {"task": "invoices.tasks.submit_due_invoices", "schedule": 15.0},
+    name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+    for name, (task, seconds) in SWEEPS.items()
 }
 
 app = Celery("taxpoynt")

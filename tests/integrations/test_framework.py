@@ -118,6 +118,22 @@ def test_ringing_without_a_broker_is_one_log_line_and_no_error(
     assert connections_waiting_for_sync()
 
 
+def test_a_ring_that_nobody_heard_is_void_before_rings_pile_up(connection: Connection) -> None:
+    from celery import current_app
+    from django.test import TestCase
+    from kombu import Queue
+
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        ring_sync(connection)
+    expiries = []
+    with current_app.connection_for_write() as broker:
+        queue = Queue("batch", channel=broker.default_channel)
+        while (message := queue.get(no_ack=True)) is not None:  # rings of other tests may lie there too
+            expiries.append(message.headers["expires"])
+    assert expiries
+    assert None not in expiries
+
+
 def test_the_same_content_has_the_same_hash_in_any_key_order() -> None:
     assert content_hash({"a": 1, "b": "2"}) == content_hash({"b": "2", "a": 1})
     assert content_hash({"a": 1}) != content_hash({"a": 2})
