@@ -13,6 +13,7 @@ from accounts.models import Organization, Role
 from integrations.base.auth import Tokens
 from integrations.models import Connection
 from integrations.services.connections import connect_account
+from tests.brokers import NOWHERE, broker
 from tests.factories import make_member, make_organization
 from tests.sandbox_process import SandboxProcess
 
@@ -82,6 +83,13 @@ def owner(organization: Organization) -> Any:
 def connection(organization: Organization, sandbox: SandboxProcess) -> Connection:
     """Return a connection to the sandbox's HubSpot by service key."""
     return connect_account(organization=organization, provider="hubspot", tokens=Tokens(access_token="pat-sandbox"))
+
+
+@pytest.fixture
+def broker_away() -> Iterator[None]:
+    """Let Celery speak to a port where nothing listens."""
+    with broker(NOWHERE):
+        yield
 
 
 @pytest.fixture

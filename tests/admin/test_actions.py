@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from queue import Empty
 from typing import Any
@@ -26,6 +25,7 @@ from invoices.services.submitting import submit_invoice
 from taxpoynt.celery import app
 from tests.admin.conftest import said
 from tests.admin.world import World
+from tests.brokers import broker
 from tests.factories import make_organization
 from tests.invoices.making import make_connection, make_draft
 from tests.sandbox_process import SandboxProcess
@@ -34,24 +34,6 @@ Act = Callable[..., Any]
 Sent = Callable[[str], list[tuple[str, list[Any]]]]
 CONNECTIONS, INVOICES, BUSINESSES = "integrations_connection", "invoices_invoice", "invoices_business"
 NO_RUNS = {"runs-TOTAL_FORMS": "0", "runs-INITIAL_FORMS": "0"}
-
-
-@contextmanager
-def broker(url: str) -> Iterator[None]:
-    """Let Celery speak to another broker, with connections of its own."""
-    before = app.conf.broker_url
-    app.conf.broker_url = url
-    app._after_fork()  # forgets the pooled connections, as a new process would
-    yield
-    app.conf.broker_url = before
-    app._after_fork()
-
-
-@pytest.fixture
-def broker_away() -> Iterator[None]:
-    """Let Celery speak to a port where nothing listens."""
-    with broker("redis://127.0.0.1:9/0"):
-        yield
 
 
 @pytest.fixture

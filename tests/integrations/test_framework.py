@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.conf import settings
+from kombu import Queue
 
 from accounts.models import Organization
 from dev.environment import ROOT
@@ -17,6 +19,7 @@ from integrations.base.registry import connector_classes
 from integrations.models import Connection
 from integrations.services.connections import connect_account, connections_waiting_for_sync, connector_for, request_sync
 from integrations.tasks import ring_sync, ring_wanted_syncs
+from tests.brokers import IN_MEMORY, broker
 from tests.sandbox_process import SandboxProcess
 
 
@@ -93,45 +96,28 @@ def test_the_consent_address_names_scopes_state_and_the_way_back(settings: Any) 
     assert "client_secret" not in address
 
 
-def test_a_wanted_sync_is_in_the_database_whatever_the_broker_does(connection: Connection, settings: Any) -> None:
-    from celery import current_app
-
-    request_sync(connection=connection)
-    before = current_app.conf.broker_url
-    assert [row.pk for row in connections_waiting_for_sync()] == [connection.pk]
-    ring_sync(connection)
-    assert ring_wanted_syncs() == 1
-    assert current_app.conf.broker_url == before
-
-
-@pytest.mark.django_db(transaction=True)
-def test_ringing_without_a_broker_is_one_log_line_and_no_error(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+@pytest.mark.usefixtures("broker_away")
+def test_a_wanted_sync_is_in_the_database_whatever_the_broker_does(
+    connection: Connection, django_capture_on_commit_callbacks: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from celery import current_app
-    from kombu import Connection as Broker
-
-    dead = Broker("redis://127.0.0.1:9/0", transport_options={"socket_connect_timeout": 0.2})
-    send = current_app.send_task
-    monkeypatch.setattr(current_app._get_current_object(), "send_task", lambda *a, **k: send(*a, **k, connection=dead))
-    ring_sync(connection)
-    assert connections_waiting_for_sync()
-
-
-def test_a_ring_that_nobody_heard_is_void_before_rings_pile_up(connection: Connection) -> None:
-    from celery import current_app
-    from django.test import TestCase
-    from kombu import Queue
-
-    with TestCase.captureOnCommitCallbacks(execute=True):
+    request_sync(connection=connection)
+    with django_capture_on_commit_callbacks(execute=True):
         ring_sync(connection)
-    expiries = []
-    with current_app.connection_for_write() as broker:
-        queue = Queue("batch", channel=broker.default_channel)
-        while (message := queue.get(no_ack=True)) is not None:  # rings of other tests may lie there too
-            expiries.append(message.headers["expires"])
-    assert expiries
-    assert None not in expiries
+    assert "broker_away" in caplog.text
+    assert [row.pk for row in connections_waiting_for_sync()] == [connection.pk]
+
+
+def test_the_sweep_rings_again_for_a_wanted_sync_and_a_ring_that_nobody_heard_is_void(
+    connection: Connection, django_capture_on_commit_callbacks: Any
+) -> None:
+    request_sync(connection=connection)
+    with broker(IN_MEMORY), django_capture_on_commit_callbacks(execute=True):
+        assert ring_wanted_syncs() == 1
+    with broker(IN_MEMORY), current_app.connection_for_write() as line:
+        message = Queue("batch", channel=line.default_channel).get(no_ack=True)
+    assert message is not None
+    assert message.headers["task"] == "crm.hubspot.tasks.sync_hubspot_deals"
+    assert message.headers["expires"] is not None
 
 
 def test_the_same_content_has_the_same_hash_in_any_key_order() -> None:

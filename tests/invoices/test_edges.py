@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -66,17 +66,7 @@ def test_the_tasks_have_their_names() -> None:
     assert tasks.submit_due_invoices.name == "invoices.tasks.submit_due_invoices"
 
 
-@pytest.fixture
-def _broker_away() -> Iterator[None]:
-    from taxpoynt.celery import app
-
-    kept = app.conf.broker_url
-    app.conf.broker_url = "redis://127.0.0.1:9/0"  # nobody listens on the discard port
-    yield
-    app.conf.broker_url = kept
-
-
-@pytest.mark.usefixtures("_broker_away")
+@pytest.mark.usefixtures("broker_away")
 def test_a_broker_that_is_away_does_not_stop_anybody(
     organization: Organization,
     django_capture_on_commit_callbacks: Callable[..., Any],
@@ -87,7 +77,7 @@ def test_a_broker_that_is_away_does_not_stop_anybody(
     assert "bell_not_rung" in caplog.text
 
 
-@pytest.mark.usefixtures("_broker_away")
+@pytest.mark.usefixtures("broker_away")
 def test_a_drain_whose_time_is_up_rings_again_when_more_is_due(
     issue: Issue,
     business: Business,

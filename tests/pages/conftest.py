@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.test import Client
 
 from accounts.models import Organization, Role
@@ -45,14 +44,3 @@ def sign_in(organization: Organization) -> Callable[..., Client]:
 def owner_browser(sign_in: Callable[..., Client]) -> Client:
     """Return the owner's browser."""
     return sign_in(Role.OWNER)
-
-
-@pytest.fixture
-def broker_away() -> Iterator[None]:
-    """Point Celery to a port that nobody listens on."""
-    kept = current_app.conf.broker_url
-    current_app.conf.broker_url = "redis://127.0.0.1:9/0"
-    current_app._after_fork()  # forgets the pooled connections, as a new process would
-    yield
-    current_app.conf.broker_url = kept
-    current_app._after_fork()
