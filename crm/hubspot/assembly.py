@@ -7,13 +7,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import structlog
+
 from crm.hubspot import mapping
 from crm.hubspot.client import BATCH, HubSpotClient
 from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord
+from integrations.base.errors import InvalidResponse
 from integrations.base.records import Unreadable
+
+logger = structlog.get_logger(__name__)
 
 KINDS = ("companies", "contacts", "line_items")
 INLINE_KEY = {"companies": "companies", "contacts": "contacts", "line_items": "line items"}
+
+
+def with_ids(raws: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the records; raises InvalidResponse when one has no id, by which it could be told from the others."""
+    if not all(isinstance(raw, dict) and raw.get("id") for raw in raws):
+        raise InvalidResponse("HubSpot sent a deal without an id.", provider="hubspot")
+    return raws
 
 
 @dataclass(slots=True)
@@ -29,7 +41,7 @@ class RawDeals:
     @classmethod
     def from_inline(cls, raws: list[dict[str, Any]]) -> RawDeals:
         """Take the associations that came inline; a list that HubSpot cut at 100 is asked for again in full."""
-        deals = cls(raws)
+        deals = cls(with_ids(raws))
         for raw in raws:
             deal_id = str(raw["id"])
             deals.companies[deal_id] = mapping.inline_companies(raw)
@@ -43,7 +55,7 @@ class RawDeals:
     @classmethod
     def without_associations(cls, raws: list[dict[str, Any]]) -> RawDeals:
         """Take deals from a search, which brings no associations."""
-        ids = [str(raw["id"]) for raw in raws]
+        ids = [str(raw["id"]) for raw in with_ids(raws)]
         return cls(raws, missing=dict.fromkeys(KINDS, ids) if ids else {})
 
     def completed(self, client: HubSpotClient) -> RawDeals:
@@ -143,6 +155,9 @@ def assemble(
             records.append(_assemble_one(raw, deal_id, deals, context, parts))
         except mapping.NotReadable as problem:
             unreadable.append(Unreadable(deal_id, f"Deal {deal_id}: {problem}", raw))
+        except Exception as problem:  # one record of an unexpected form must not stop the thousand beside it
+            logger.warning("deal_of_unexpected_form", deal=deal_id, reason=repr(problem))
+            unreadable.append(Unreadable(deal_id, f"Deal {deal_id} has a form that is not HubSpot's.", raw))
     return records, unreadable
 
 
