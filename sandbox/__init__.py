@@ -21,9 +21,15 @@ Control (no keys; for tests and the demo)
     GET  /_control/businesses               three sellers known to the authority, with their key files
     GET  /_control/expected                 each deal: won or not, what is wrong with it, what is payable
     POST /_control/reset                    {"deals", "seed"}: fresh state
-    POST /_control/settings                 {"token_ttl", "limits", "latency_ms", "expire_access_tokens", "fail_next"}
+    POST /_control/settings                 {"token_ttl", "limits", "latency_ms", "expire_access_tokens", "fail_next",
+                                            "merge_keeps_primary", "touch_parent"}
     POST /_control/hubspot/deals/{id}       {"properties": {...}}: edit a deal; no value is checked
     POST /_control/hubspot/records/{kind}/{id}   the same for line_items, companies, contacts
+    POST /_control/hubspot/archive          {"kind", "id"}: into the recycle bin; restore takes it out again
+    POST /_control/hubspot/merge            {"kind", "primary", "other"}: one record of two; deals get a new id
+    POST /_control/hubspot/associate        {"from_kind", "from_id", "to_kind", "to_id", "primary"}; dissociate undoes
+    POST /_control/hubspot/lines            {"deal_id", "properties"}: one more line item
+    POST /_control/hubspot/deals            {"properties", "lines": [{...}], "company_id"}: a deal with its lines
     POST /_control/qr                       {"payload"}: decrypt and judge the content of an invoice's QR code
 
     One ``fail_next`` entry is {"method", "path_prefix", "status", "body", "headers", "times", "drop"}: the next

@@ -2,20 +2,18 @@
 
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
+from sandbox.control_hubspot import HubSpotControl, Refused, body_of
 from sandbox.expected import judge_all
-from sandbox.hubspot_records import apply_edit
 from sandbox.mbs_businesses import BUSINESSES, read_qr
+from sandbox.settings import change
 from sandbox.web import Request, Response, Routes, json_response, split_path
 
 if TYPE_CHECKING:
     from sandbox.app import Sandbox
-
-FAILURE_KEYS = {"method", "path_prefix", "status", "body", "headers", "times", "drop"}
-SETTINGS = {"token_ttl": int, "latency_ms": int, "limits": bool}
 
 
 class Control:
@@ -30,8 +28,7 @@ class Control:
             ("POST", "/_control/reset", self.reset),
             ("POST", "/_control/settings", self.settings),
             ("POST", "/_control/qr", self.qr),
-            ("POST", "/_control/hubspot/deals/{id}", self.edit_deal),
-            ("POST", "/_control/hubspot/records/{kind}/{id}", self.edit),
+            *HubSpotControl(sandbox).table,
         )
 
     def handle(self, request: Request) -> Response:
@@ -46,6 +43,8 @@ class Control:
             return handler(request, *found[1])
         except orjson.JSONDecodeError as error:
             return _problem(400, f"The body is not JSON: {error}.")
+        except Refused as refusal:
+            return _problem(404, str(refusal))
 
     def received(self, request: Request) -> Response:
         """GET: calls of each side, and what the authority registered and refused."""
@@ -65,7 +64,7 @@ class Control:
 
     def reset(self, request: Request) -> Response:
         """POST: start afresh, with another size or seed if given."""
-        body = _object(request)
+        body = body_of(request)
         for name in ("deals", "seed"):
             if not isinstance(body.get(name, 0), int) or body.get(name, 0) < 0:
                 return _problem(400, f"{name} must be a whole number of 0 or more.")
@@ -74,50 +73,22 @@ class Control:
 
     def settings(self, request: Request) -> Response:
         """POST: change settings of the running sandbox; a reset takes them back."""
-        body = _object(request)
-        failures = body.get("fail_next", [])
-        unknown = set(body) - set(SETTINGS) - {"fail_next", "expire_access_tokens"}
-        if unknown:
-            return _problem(400, f"Unknown settings: {', '.join(sorted(unknown))}.")
-        wrong = [name for name, kind in SETTINGS.items() if name in body and type(body[name]) is not kind]
-        if wrong:
-            return _problem(400, f"These settings have the wrong type: {', '.join(wrong)}.")
-        if not isinstance(failures, list) or any(set(failure) - FAILURE_KEYS for failure in failures):
-            return _problem(400, f"fail_next takes a list of objects with {', '.join(sorted(FAILURE_KEYS))}.")
-        for name in SETTINGS:
-            setattr(self.sandbox.settings, name, body.get(name, getattr(self.sandbox.settings, name)))
-        if "fail_next" in body:
-            self.sandbox.settings.fail_next = failures
+        body = body_of(request)
+        expire = body.pop("expire_access_tokens", False)
+        problem = change(self.sandbox.settings, body)
+        if problem:
+            return _problem(400, problem)
         self.sandbox.hubspot.grants.token_ttl = self.sandbox.settings.token_ttl
-        if body.get("expire_access_tokens"):
+        if expire:
             self.sandbox.hubspot.grants.expire_all()
         return json_response(200, {"ok": True})
 
     def qr(self, request: Request) -> Response:
         """POST: decrypt the content of a QR code and say whether its invoice is registered."""
-        content = read_qr(str(_object(request).get("payload", "")))
+        content = read_qr(str(body_of(request).get("payload", "")))
         if content is None:
             return _problem(400, "No business's key opens this payload.")
         return json_response(200, content | {"known_irn": content["irn"] in self.sandbox.authority.signed})
-
-    def edit_deal(self, request: Request, record_id: str) -> Response:
-        """POST: change a deal without any check of values."""
-        return self.edit(request, "deals", record_id)
-
-    def edit(self, request: Request, kind: str, record_id: str) -> Response:
-        """POST: change a record without any check of values; null or "" clears a property."""
-        data = self.sandbox.hubspot.data
-        record = data.tables[kind].find(record_id) if kind in data.tables else None
-        if record is None:
-            return _problem(404, f"There is no {kind} record {record_id}.")
-        changes = _object(request).get("properties") or {}
-        apply_edit(data, kind, record, {name: "" if value is None else str(value) for name, value in changes.items()})
-        return json_response(200, {"id": record_id, "properties": record.properties})
-
-
-def _object(request: Request) -> dict[str, Any]:
-    body = request.json() if request.body else {}
-    return body if isinstance(body, dict) else {}
 
 
 def _problem(status: int, sentence: str) -> Response:

@@ -144,14 +144,15 @@ _PROPERTIES = {
         "datetime": "createdate hs_lastmodifieddate",
     },
     "companies": {
-        "string": "name domain website tin billing_email description phone address address2 city state zip country",
+        "string": "name domain website tin billing_email description phone address address2 city state zip country"
+        " hs_merged_object_ids",
         "number": "hs_object_id",
         "enumeration": "hubspot_owner_id",
         "datetime": "createdate hs_lastmodifieddate",
     },
     "contacts": {
         "string": "firstname lastname email phone company address city state zip country hs_additional_emails"
-        " hs_language",
+        " hs_language hs_merged_object_ids",
         "number": "hs_object_id",
         "enumeration": "hubspot_owner_id",
         # The last one exists and is always empty: a search by it finds nothing and says nothing.

@@ -1,10 +1,12 @@
 """The CRM's records in memory: tables, links between records, edits."""
 
-from bisect import insort
-from collections.abc import Iterator
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from sandbox.crm_schema import TYPES
 
 PORTAL_ID = 62518
 
@@ -54,38 +56,83 @@ class Record:
     properties: dict[str, str]
 
 
+@dataclass(slots=True)
+class Archived:
+    """One record in the recycle bin, since when, and the links it had as (its pair, the other side's link)."""
+
+    record: Record
+    since: str
+    links: "list[tuple[tuple[str, str], Link]]"
+
+
 class Table:
-    """The records of one kind, walkable in the order of their ids."""
+    """The records of one kind, walkable in the order of their ids; `merged` leads from old ids to the present one."""
 
     def __init__(self, kind: Kind, records: dict[int, Record]) -> None:
         self.kind = kind
         self.records = records
         self.ids = sorted(records)
+        self.archived: dict[int, Archived] = {}
+        self.merged: dict[int, int] = {}
+        self.types = dict(TYPES[kind.plural])
+        self.custom: dict[str, dict[str, Any]] = {}
+        self._last_id = self.ids[-1] if self.ids else 0
 
     def find(self, text: str) -> Record | None:
-        """Return the record with this id as text, or None."""
-        return self.records.get(int(text)) if text.isascii() and text.isdigit() else None
+        """Return the live record with this id as text, also by an id that a merge ended, or None."""
+        if not (text.isascii() and text.isdigit()):
+            return None
+        record_id = int(text)
+        return self.records.get(self.merged.get(record_id, record_id))
+
+    def find_archived(self, text: str) -> Archived | None:
+        """Return the archived record with this id as text, or None."""
+        return self.archived.get(int(text)) if text.isascii() and text.isdigit() else None
 
     def add(self, properties: dict[str, str]) -> Record:
-        """Store a new record under the next free id."""
-        record = Record(self.ids[-1] + 1 if self.ids else 1, properties)
-        self.records[record.id] = record
-        insort(self.ids, record.id)
+        """Store a new record under an id that was never used."""
+        self._last_id += 1
+        record = Record(self._last_id, properties)
+        self.put(record)
         return record
 
+    def put(self, record: Record) -> None:
+        """Make a record live."""
+        self.records[record.id] = record
+        insort(self.ids, record.id)
+
+    def take(self, record_id: int) -> Record:
+        """Take a record out of the live ones."""
+        self.ids.pop(bisect_left(self.ids, record_id))
+        return self.records.pop(record_id)
+
     def __iter__(self) -> Iterator[Record]:
-        """Walk the records by id."""
+        """Walk the live records by id."""
         return (self.records[record_id] for record_id in self.ids)
 
 
 Links = dict[int, list[Link]]
 
 
+class Change(NamedTuple):
+    """One thing that happened to a record: `what` as webhooks name it, the kind, the id, and what belongs to it."""
+
+    what: str
+    kind: Kind
+    id: int
+    details: dict[str, Any]
+
+
+def _told_to_nobody(change: Change) -> None:
+    pass
+
+
 class Dataset:
-    """All tables and links of one account."""
+    """All tables and links of one account; `changed` is told of each change."""
 
     def __init__(self, tables: dict[str, dict[int, Record]], links: dict[tuple[str, str], Links]) -> None:
         self.tables = {kind.plural: Table(kind, tables[kind.plural]) for kind in KINDS}
+        self.changed: Callable[[Change], None] = _told_to_nobody
         self._links = links
 
     def links(self, from_kind: str, to_kind: str) -> Links:
@@ -99,33 +146,81 @@ class Dataset:
         """Link two records; a second call for the same pair adds its types."""
         if (from_kind, to_kind) not in FORWARD:
             from_kind, from_id, to_kind, to_id = to_kind, to_id, from_kind, from_id
-            types = tuple(INVERSE.get(number, number) for number in types)
-        known = self._links[from_kind, to_kind].setdefault(from_id, [])
-        for position, link in enumerate(known):
-            if link.id == to_id:
-                known[position] = Link(to_id, tuple(dict.fromkeys(link.types + types)))
-                break
-        else:
-            known.append(Link(to_id, types))
-        self._links.pop((to_kind, from_kind), None)
+            types = seen_from_there(types)
+        _add_link(self._links[from_kind, to_kind], from_id, Link(to_id, types))
+        if (to_kind, from_kind) in self._links:
+            _add_link(self._links[to_kind, from_kind], to_id, Link(from_id, seen_from_there(types)))
+        self._tell_association(from_kind, from_id, to_kind, to_id, types, removed=False)
+
+    def unlink(self, from_kind: str, from_id: int, to_kind: str, to_id: int) -> bool:
+        """Take the link of two records away; returns whether there was one."""
+        if (from_kind, to_kind) not in FORWARD:
+            from_kind, from_id, to_kind, to_id = to_kind, to_id, from_kind, from_id
+        types = _remove_link(self._links[from_kind, to_kind], from_id, to_id)
+        if not types:
+            return False
+        if (to_kind, from_kind) in self._links:
+            _remove_link(self._links[to_kind, from_kind], to_id, from_id)
+        self._tell_association(from_kind, from_id, to_kind, to_id, types, removed=True)
+        return True
+
+    def _tell_association(
+        self, from_kind: str, from_id: int, to_kind: str, to_id: int, types: tuple[int, ...], *, removed: bool
+    ) -> None:
+        one, other = self.tables[from_kind].kind, self.tables[to_kind].kind
+        there = {"to": other, "to_id": to_id, "types": types, "removed": removed}
+        back = {"to": one, "to_id": from_id, "types": seen_from_there(types), "removed": removed}
+        self.changed(Change("associationChange", one, from_id, there))  # each side hears of it
+        self.changed(Change("associationChange", other, to_id, back))
 
     def edit(self, kind: str, record: Record, changes: dict[str, str]) -> None:
         """Set properties ("" clears one) and move the modification time, always forward."""
-        modified = self.tables[kind].kind.modified
+        table = self.tables[kind]
+        before = dict(record.properties)
         for name, value in changes.items():
             if value == "" and not (kind == "deals" and name == "amount"):
                 record.properties.pop(name, None)
             else:
                 record.properties[name] = value
+        self.touch(kind, record)
+        for name, value in changes.items():
+            if before.get(name, "") != value:
+                self.changed(Change("propertyChange", table.kind, record.id, {"name": name, "value": value}))
+
+    def touch(self, kind: str, record: Record) -> None:
+        """Move a record's modification time, always forward."""
+        modified = self.tables[kind].kind.modified
         record.properties[modified] = max(now_text(), _just_after(record.properties[modified]))
+
+
+def seen_from_there(types: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the association types that the other side of a link shows."""
+    return tuple(INVERSE.get(number, number) for number in types)
+
+
+def _add_link(links: Links, from_id: int, new: Link) -> None:
+    known = links.setdefault(from_id, [])
+    for position, link in enumerate(known):
+        if link.id == new.id:
+            known[position] = Link(new.id, tuple(dict.fromkeys(link.types + new.types)))
+            return
+    known.append(new)
+
+
+def _remove_link(links: Links, from_id: int, to_id: int) -> tuple[int, ...]:
+    """Take one link away and return its types; () when there was none."""
+    for link in links.get(from_id, ()):
+        if link.id == to_id:
+            links[from_id].remove(link)
+            return link.types
+    return ()
 
 
 def _inverted(links: Links) -> Links:
     backward: Links = {}
     for from_id, targets in links.items():
         for target in targets:
-            types = tuple(INVERSE.get(number, number) for number in target.types)
-            backward.setdefault(target.id, []).append(Link(from_id, types))
+            backward.setdefault(target.id, []).append(Link(from_id, seen_from_there(target.types)))
     return backward
 
 

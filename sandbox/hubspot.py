@@ -4,17 +4,19 @@ from typing import Any
 
 import orjson
 
-from sandbox.crm_schema import OWNERS, PIPELINES, TYPES, owner_json, pipeline_json, property_json
+from sandbox.crm_schema import OWNERS, PIPELINES, owner_json, pipeline_json, property_json
 from sandbox.dataset import KIND_BY_NAME, PORTAL_ID, Dataset, Kind
 from sandbox.hubspot_associations import batch_read_associations, labels, record_associations
 from sandbox.hubspot_errors import HubSpotError, invalid_json, not_found, rate_limited, validation_error
 from sandbox.hubspot_grants import SERVICE_KEY, Grants, check_scopes
 from sandbox.hubspot_oauth import OAuthServer, sunset
 from sandbox.hubspot_records import (
+    archive_record,
     batch_read,
     create_record,
     get_record,
     list_records,
+    merge_records,
     names_in,
     update_record,
     whole_number,
@@ -49,6 +51,8 @@ class HubSpot:
             ("POST", "/crm/objects/{version}/{kind}/batch/read", self.batch_read),
             ("GET", "/crm/objects/{version}/{kind}/{id}", self.get_object),
             ("PATCH", "/crm/objects/{version}/{kind}/{id}", self.update),
+            ("DELETE", "/crm/objects/{version}/{kind}/{id}", self.archive),
+            ("POST", "/crm/objects/{version}/{kind}/merge", self.merge),
             ("GET", "/crm/objects/{version}/{kind}/{id}/associations/{to}", self.associations),
             ("POST", "/crm/associations/{version}/{kind}/{to}/batch/read", self.batch_read_associations),
             ("GET", "/crm/associations/{version}/{kind}/{to}/labels", self.labels),
@@ -128,7 +132,7 @@ class HubSpot:
         """POST /crm/objects/{version}/{kind}/batch/read."""
         kind = _kind(kind_name)
         check_scopes(scopes, [_read(kind)])
-        return batch_read(self.data, kind, _body(request))
+        return batch_read(self.data, kind, _body(request), archived=request.argument("archived") == "true")
 
     def search(self, request: Request, scopes: list[str], kind_name: str) -> Response:
         """POST /crm/objects/{version}/{kind}/search."""
@@ -147,6 +151,18 @@ class HubSpot:
         kind = _kind(kind_name)
         check_scopes(scopes, [f"crm.objects.{kind.plural}.write"])
         return update_record(self.data, kind, record_id, _body(request))
+
+    def archive(self, request: Request, scopes: list[str], kind_name: str, record_id: str) -> Response:
+        """DELETE /crm/objects/{version}/{kind}/{id}."""
+        kind = _kind(kind_name)
+        check_scopes(scopes, [f"crm.objects.{kind.plural}.write"])
+        return archive_record(self.data, kind, record_id, touch_parent=self.settings.touch_parent)
+
+    def merge(self, request: Request, scopes: list[str], kind_name: str) -> Response:
+        """POST /crm/objects/{version}/{kind}/merge."""
+        kind = _kind(kind_name)
+        check_scopes(scopes, [f"crm.objects.{kind.plural}.write"])
+        return merge_records(self.data, kind, _body(request), keep_primary=self.settings.merge_keeps_primary)
 
     # Associations.
 
@@ -233,13 +249,15 @@ class HubSpot:
         """GET /crm/properties/{version}/{kind}."""
         kind = _kind(kind_name)
         check_scopes(scopes, [f"crm.schemas.{kind.plural}.read"])
-        return json_response(200, {"results": [property_json(kind.plural, name) for name in TYPES[kind.plural]]})
+        return json_response(
+            200, {"results": [property_json(kind.plural, name) for name in self.data.tables[kind.plural].types]}
+        )
 
     def definition(self, request: Request, scopes: list[str], kind_name: str, name: str) -> Response:
         """GET /crm/properties/{version}/{kind}/{name}."""
         kind = _kind(kind_name)
         check_scopes(scopes, [f"crm.schemas.{kind.plural}.read"])
-        if name not in TYPES[kind.plural]:
+        if name not in self.data.tables[kind.plural].types:
             raise not_found()
         return json_response(200, property_json(kind.plural, name))
 

@@ -46,10 +46,10 @@ def _none_found(kind: Kind, to_kind: Kind, text: str) -> dict[str, Any]:
 
 
 def record_associations(data: Dataset, kind: Kind, to_kind: Kind, text: str, request: Request) -> Response:
-    """Answer one record's links; none is an empty list."""
+    """Answer one record's links; none is an empty list, as it is for an id that a merge ended."""
     limit = whole_number(request.argument("limit", str(MAX_PAGE)), "limit", 1, MAX_PAGE)
-    record = data.tables[kind.plural].find(text)
-    found = data.links(kind.plural, to_kind.plural).get(record.id, []) if record else []
+    links = data.links(kind.plural, to_kind.plural)
+    found = links.get(int(text), []) if text.isascii() and text.isdigit() else []
     return json_response(200, _page(found, request.argument("after", "0") or "0", limit, request.path))
 
 

@@ -19,7 +19,8 @@ READ_SCOPES = {
     "crm.objects.products.read", "crm.objects.invoices.read",
 }  # fmt: skip
 SCOPES = READ_SCOPES | {
-    "crm.objects.deals.write", "crm.objects.line_items.write", "crm.schemas.deals.write", "e-commerce", "timeline",
+    "crm.objects.deals.write", "crm.objects.line_items.write", "crm.objects.companies.write",
+    "crm.objects.contacts.write", "crm.schemas.deals.write", "e-commerce", "timeline",
 }  # fmt: skip
 
 

@@ -3,9 +3,10 @@
 from bisect import bisect_left
 from typing import Any
 
-from sandbox.crm_schema import DEFAULTS, STAGES, TYPES, derived_from_stage, is_number
-from sandbox.dataset import DEFAULT_TYPES, KINDS, PORTAL_ID, Dataset, Kind, Record, now_text
+from sandbox.crm_schema import DEFAULTS, STAGES, derived_from_stage, is_number
+from sandbox.dataset import DEFAULT_TYPES, KINDS, PORTAL_ID, Dataset, Kind, Record, Table, now_text
 from sandbox.hubspot_errors import bad_properties, hubspot_error, not_found, validation_error
+from sandbox.lifecycle import archive, merge, new_record
 from sandbox.web import Request, Response, json_response
 
 MAX_PAGE, MAX_PAGE_WITH_HISTORY, MAX_BATCH, MAX_INLINE = 100, 50, 100, 100
@@ -18,16 +19,16 @@ TYPE_NAMES = {
 }  # fmt: skip
 
 
-def wanted_properties(kind: Kind, names: list[str] | None) -> tuple[str, ...]:
+def wanted_properties(table: Table, names: list[str] | None) -> tuple[str, ...]:
     """Return the properties to show: those asked for that exist, or the defaults, and three that always come."""
-    asked = DEFAULTS[kind.plural] if not names else [name for name in names if name in TYPES[kind.plural]]
-    return tuple(dict.fromkeys([*asked, "createdate", kind.modified, "hs_object_id"]))
+    asked = DEFAULTS[table.kind.plural] if not names else [name for name in names if name in table.types]
+    return tuple(dict.fromkeys([*asked, "createdate", table.kind.modified, "hs_object_id"]))
 
 
-def record_json(kind: Kind, record: Record, wanted: tuple[str, ...]) -> dict[str, Any]:
-    """Return a record in HubSpot's shape; a property without a value is null."""
+def record_json(kind: Kind, record: Record, wanted: tuple[str, ...], archived_at: str = "") -> dict[str, Any]:
+    """Return a record in HubSpot's shape; a property without a value is null. `archived_at` is "" for a live one."""
     value = record.properties.get
-    return {
+    shown = {
         "id": str(record.id),
         "properties": {name: value(name) for name in wanted},
         "createdAt": record.properties["createdate"],
@@ -35,6 +36,9 @@ def record_json(kind: Kind, record: Record, wanted: tuple[str, ...]) -> dict[str
         "archived": False,
         "url": f"{APP_HOST}/contacts/{PORTAL_ID}/record/{kind.type_id}/{record.id}",
     }
+    if archived_at:
+        shown |= {"archived": True, "archivedAt": archived_at}
+    return shown
 
 
 def names_in(request: Request, argument: str) -> list[str]:
@@ -58,19 +62,23 @@ def list_records(data: Dataset, kind: Kind, to_kinds: list[Kind], request: Reque
     most = MAX_PAGE_WITH_HISTORY if request.argument("propertiesWithHistory") else MAX_PAGE
     limit = whole_number(request.argument("limit", "10"), "limit", 1, most)
     after = whole_number(request.argument("after", "0") or "0", "after", 0, 2**63)
-    if request.argument("archived") == "true":
-        return json_response(200, {"results": []})
     table = data.tables[kind.plural]
-    start = bisect_left(table.ids, after)
-    ids = table.ids[start : start + limit]
-    wanted = wanted_properties(kind, names_in(request, "properties"))
-    results = [record_json(kind, table.records[record_id], wanted) for record_id in ids]
+    archived = request.argument("archived") == "true"
+    ids = sorted(table.archived) if archived else table.ids
+    start = bisect_left(ids, after)
+    page = ids[start : start + limit]
+    wanted = wanted_properties(table, names_in(request, "properties"))
+    if archived:
+        bin_entries = [table.archived[record_id] for record_id in page]
+        results = [record_json(kind, entry.record, wanted, entry.since) for entry in bin_entries]
+    else:
+        results = [record_json(kind, table.records[record_id], wanted) for record_id in page]
     if to_kinds:
-        for record_id, shown in zip(ids, results, strict=True):
+        for record_id, shown in zip(page, results, strict=True):
             _add_associations(data, kind, record_id, to_kinds, shown)
     content: dict[str, Any] = {"results": results}
-    if start + limit < len(table.ids):
-        following = str(ids[-1] + 1)
+    if start + limit < len(ids):
+        following = str(page[-1] + 1)
         link = f"https://api.hubapi.com{request.path}?after={following}&limit={limit}"
         content["paging"] = {"next": {"after": following, "link": link}}
     return json_response(200, content)
@@ -94,36 +102,49 @@ def _add_associations(data: Dataset, kind: Kind, record_id: int, to_kinds: list[
 
 
 def get_record(data: Dataset, kind: Kind, to_kinds: list[Kind], request: Request, text: str) -> Response:
-    """Answer one record; an id that does not exist is a 404."""
+    """Answer one record, also by an id that a merge ended; any other id is a 404, as is an archived one's.
+
+    With ``archived=true`` only archived ones are answered.
+    """
     if request.argument("idProperty") not in ("", "hs_object_id"):
         raise validation_error(f"Property '{request.argument('idProperty')}' is not a unique identifier.")
-    record = data.tables[kind.plural].find(text)
-    if record is None or request.argument("archived") == "true":
+    table = data.tables[kind.plural]
+    record, since = _find(table, text, archived=request.argument("archived") == "true")
+    if record is None:
         raise hubspot_error(
             404, "OBJECT_NOT_FOUND", "Object not found.  objectId are usually numeric.", context={"id": [text]}
         )
-    shown = record_json(kind, record, wanted_properties(kind, names_in(request, "properties")))
+    shown = record_json(kind, record, wanted_properties(table, names_in(request, "properties")), since)
     _add_associations(data, kind, record.id, to_kinds, shown)
     return json_response(200, shown)
 
 
-def batch_read(data: Dataset, kind: Kind, body: dict[str, Any]) -> Response:
-    """Answer up to 100 records by id; 207 names those that do not exist."""
+def _find(table: Table, text: str, *, archived: bool) -> tuple[Record | None, str]:
+    """Return a live record, or an archived one and since when."""
+    if not archived:
+        return table.find(text), ""
+    entry = table.find_archived(text)
+    return (entry.record, entry.since) if entry else (None, "")
+
+
+def batch_read(data: Dataset, kind: Kind, body: dict[str, Any], *, archived: bool) -> Response:
+    """Answer up to 100 records by id, each once; 207 names those that do not exist."""
     ids = input_ids(body, MAX_BATCH)
     if body.get("idProperty") not in (None, "", "hs_object_id"):
         raise validation_error(f"Property '{body['idProperty']}' is not a unique identifier.")
     started = now_text()
     table = data.tables[kind.plural]
-    found = {text: table.find(text) for text in ids}
-    wanted = wanted_properties(kind, body.get("properties"))
+    found = {text: _find(table, text, archived=archived) for text in ids}
+    once = {record.id: (record, since) for record, since in found.values() if record}
+    wanted = wanted_properties(table, body.get("properties"))
     content = {
         "status": "COMPLETE",
-        "results": [record_json(kind, record, wanted) for record in found.values() if record],
+        "results": [record_json(kind, record, wanted, since) for record, since in once.values()],
         "requestedAt": started,
         "startedAt": started,
         "completedAt": now_text(),
     }
-    missing = [text for text, record in found.items() if record is None]
+    missing = [text for text, (record, _) in found.items() if record is None]
     if not missing:
         return json_response(200, content)
     error = {
@@ -148,26 +169,47 @@ def input_ids(body: dict[str, Any], most: int) -> list[str]:
 
 def update_record(data: Dataset, kind: Kind, text: str, body: dict[str, Any]) -> Response:
     """Change properties of a record as the API does, with its checks."""
-    record = data.tables[kind.plural].find(text)
+    table = data.tables[kind.plural]
+    record = table.find(text)
     if record is None:
         raise not_found()
-    changes = checked_properties(kind, body.get("properties"))
+    changes = checked_properties(table, body.get("properties"))
     apply_edit(data, kind.plural, record, changes)
-    return json_response(200, record_json(kind, record, wanted_properties(kind, list(changes))))
+    return json_response(200, record_json(kind, record, wanted_properties(table, list(changes))))
+
+
+def archive_record(data: Dataset, kind: Kind, text: str, *, touch_parent: bool) -> Response:
+    """Put a record into the recycle bin; one that is not there is no error, as in the original."""
+    record = data.tables[kind.plural].find(text)
+    if record is not None:
+        archive(data, kind.plural, record.id, touch_parent=touch_parent)
+    return Response(204)
+
+
+def merge_records(data: Dataset, kind: Kind, body: dict[str, Any], *, keep_primary: bool) -> Response:
+    """Merge two live records and answer the result, which is a new deal where a deal's primary is not kept."""
+    if kind.plural == "line_items":
+        raise not_found()
+    table = data.tables[kind.plural]
+    primary, other = (table.find(str(body[name])) for name in ("primaryObjectId", "objectIdToMerge"))
+    if primary is None or other is None or primary is other:
+        raise validation_error("Both records must exist and differ to be merged.")
+    keep = keep_primary or kind.plural != "deals"
+    result = merge(data, kind.plural, primary.id, other.id, keep_primary=keep)
+    return json_response(200, record_json(kind, result, wanted_properties(table, ["hs_merged_object_ids"])))
 
 
 def create_record(data: Dataset, kind: Kind, body: dict[str, Any]) -> Response:
     """Store a new record with its associations."""
-    properties = checked_properties(kind, body.get("properties"))
+    table = data.tables[kind.plural]
+    properties = checked_properties(table, body.get("properties"))
     targets = _association_targets(data, kind, body.get("associations") or [])
-    now = now_text()
     defaults = {"pipeline": "default", "dealstage": "appointmentscheduled"} if kind.plural == "deals" else {}
-    record = data.tables[kind.plural].add({"createdate": now, kind.modified: now})
-    record.properties["hs_object_id"] = str(record.id)
+    record = new_record(data, kind.plural, {})
     apply_edit(data, kind.plural, record, defaults | properties)
     for to_kind, to_id, types in targets:
         data.link(kind.plural, record.id, to_kind, to_id, types)
-    return json_response(201, record_json(kind, record, wanted_properties(kind, list(properties))))
+    return json_response(201, record_json(kind, record, wanted_properties(table, list(properties))))
 
 
 def _association_targets(
@@ -188,14 +230,14 @@ def _association_targets(
     return targets
 
 
-def checked_properties(kind: Kind, properties: Any) -> dict[str, str]:
+def checked_properties(table: Table, properties: Any) -> dict[str, str]:
     """Return the properties of a write as text; raises the 400 that lists each one that HubSpot refuses."""
     if not isinstance(properties, dict):
         raise validation_error('Invalid input: "properties" must be an object.')
     changes = {name: "" if value is None else str(value) for name, value in properties.items()}
     problems = []
     for name, value in changes.items():
-        type_name = TYPES[kind.plural].get(name)
+        type_name = table.types.get(name)
         if type_name is None:
             problems.append((name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist'))
         elif type_name == "number" and value and not is_number(value):

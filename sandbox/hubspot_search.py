@@ -4,8 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.crm_schema import TYPES
-from sandbox.dataset import KIND_BY_NAME, Dataset, Kind, Record
+from sandbox.dataset import KIND_BY_NAME, Dataset, Kind, Record, Table
 from sandbox.hubspot_errors import bad_properties, validation_error
 from sandbox.hubspot_records import record_json, wanted_properties
 from sandbox.web import Response, json_response
@@ -27,9 +26,10 @@ def search(data: Dataset, kind: Kind, body: dict[str, Any], size: int) -> Respon
         raise validation_error(f"Paging through more than {MAX_DEPTH:,} results of a search is not supported.")
     groups = _groups(body)
     tests = [[_test(data, kind, entry) for entry in group] for group in groups]
-    found = [record for record in data.tables[kind.plural] if _matches(record, tests)]
-    found = _sorted(kind, found, body.get("sorts"))
-    wanted = wanted_properties(kind, body.get("properties"))
+    table = data.tables[kind.plural]
+    found = [record for record in table if _matches(record, tests)]
+    found = _sorted(table, found, body.get("sorts"))
+    wanted = wanted_properties(table, body.get("properties"))
     page = found[after : after + limit]
     content = {"total": len(found), "results": [record_json(kind, record, wanted) for record in page]}
     if after + limit < len(found):
@@ -66,13 +66,13 @@ def _test(data: Dataset, kind: Kind, entry: dict[str, Any]) -> Test:
     name, operator = str(entry.get("propertyName")), str(entry.get("operator"))
     if name.startswith("associations."):
         return _association_test(data, kind, name.removeprefix("associations."), entry)
-    if name not in TYPES[kind.plural]:
+    if name not in data.tables[kind.plural].types:
         raise bad_properties([(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist')])
     if operator == "HAS_PROPERTY":
         return lambda record: bool(record.properties.get(name))
     if operator == "NOT_HAS_PROPERTY":
         return lambda record: not record.properties.get(name)
-    read = _reader(TYPES[kind.plural][name])
+    read = _reader(data.tables[kind.plural].types[name])
     check = _comparison(entry, operator, read)
 
     def test(record: Record) -> bool:
@@ -147,15 +147,15 @@ def _number(text: str) -> float:
         raise validation_error(f"{text} was not a valid number.") from None
 
 
-def _sorted(kind: Kind, records: list[Record], sorts: Any) -> list[Record]:
+def _sorted(table: Table, records: list[Record], sorts: Any) -> list[Record]:
     first = sorts[0] if isinstance(sorts, list) and sorts else "createdate"
     if isinstance(first, str):
         name, descending = first.removeprefix("-"), first.startswith("-")
     else:
         name, descending = str(first.get("propertyName")), first.get("direction") == "DESCENDING"
-    if name not in TYPES[kind.plural]:
+    if name not in table.types:
         raise bad_properties([(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist')])
-    read = _reader(TYPES[kind.plural][name])
+    read = _reader(table.types[name])
     full = [record for record in records if record.properties.get(name)]
     empty = [record for record in records if not record.properties.get(name)]
     full.sort(key=lambda record: read(record.properties[name]), reverse=descending)

@@ -67,6 +67,37 @@ class SandboxProcess:
         )
         self.post(path, {"properties": properties})
 
+    def archive(self, kind: str, record_id: str) -> None:
+        """Put a record into the recycle bin; its modification time does not move."""
+        self.post("/_control/hubspot/archive", {"kind": kind, "id": record_id})
+
+    def restore(self, kind: str, record_id: str) -> None:
+        """Take a record out of the recycle bin."""
+        self.post("/_control/hubspot/restore", {"kind": kind, "id": record_id})
+
+    def merge(self, primary: str, other: str, kind: str = "deals") -> str:
+        """Merge two records and return the id of the result, a new one for deals."""
+        return str(self.post("/_control/hubspot/merge", {"kind": kind, "primary": primary, "other": other})["id"])
+
+    def associate(
+        self, from_kind: str, from_id: str, to_kind: str, to_id: str, *, primary: bool = False, remove: bool = False
+    ) -> None:
+        """Link two records, or take their link away."""
+        body = {"from_kind": from_kind, "from_id": from_id, "to_kind": to_kind, "to_id": to_id, "primary": primary}
+        self.post(f"/_control/hubspot/{'dissociate' if remove else 'associate'}", body)
+
+    def add_deal(
+        self, lines: list[dict[str, Any]] | None = None, company_id: str = "", **properties: Any
+    ) -> dict[str, Any]:
+        """Make a deal as its people would; returns its `id` and `line_ids`."""
+        body = {"properties": properties, "lines": lines or [], "company_id": company_id}
+        made: dict[str, Any] = self.post("/_control/hubspot/deals", body)
+        return made
+
+    def add_line(self, deal_id: str, **properties: Any) -> str:
+        """Give a deal one more line item and return its id; the deal's modification time does not move."""
+        return str(self.post("/_control/hubspot/lines", {"deal_id": deal_id, "properties": properties})["id"])
+
     def expected(self) -> list[dict[str, Any]]:
         """Return what the sandbox itself says should become of each deal."""
         found = self.get("/_control/expected")
