@@ -12,7 +12,7 @@ from unfold.decorators import display
 
 from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, organizations
 from accounts.templatetags.show import NOTHING, ago, money, quantity
-from crm.models import Company, Contact, Deal, DealLine, Owner, Pipeline
+from crm.models import Company, Contact, Deal, DealAlias, DealLine, DealVersion, Owner, Pipeline
 from integrations.admin import ProviderOfConnectionFilter
 
 PROVENANCE = (
@@ -76,6 +76,34 @@ class DealLineInline(EvidenceInline):
         return line.hsn_code or line.isic_code or NOTHING
 
 
+class DealVersionInline(EvidenceInline):
+    """Each content in which the deal was received."""
+
+    model = DealVersion
+    fields = ("stored_at", "source_updated_at", "content_hash", "show_payload", "show_lines")
+    readonly_fields = fields
+    ordering = ("-pk",)
+    per_page = 10
+
+    @display(description=_("The deal"))
+    def show_payload(self, version: DealVersion) -> str | SafeString:
+        """Return the deal as it was sent, folded."""
+        return folded(version.payload)
+
+    @display(description=_("Its lines"))
+    def show_lines(self, version: DealVersion) -> str | SafeString:
+        """Return the lines as they were sent, folded."""
+        return folded(version.lines)
+
+
+class DealAliasInline(EvidenceInline):
+    """The deals that were merged into this one."""
+
+    model = DealAlias
+    fields = ("external_id", "created_at")
+    readonly_fields = fields
+
+
 @admin.register(Deal)
 class DealAdmin(RecordAdmin):
     """Deals of every organization."""
@@ -97,7 +125,7 @@ class DealAdmin(RecordAdmin):
     list_select_related = ("organization", "connection", "company")
     search_fields = ("name", "external_id", "company__name", "company__tin")
     date_hierarchy = "close_date"
-    inlines = (DealLineInline,)
+    inlines = (DealLineInline, DealVersionInline, DealAliasInline)
     fieldsets = (
         (
             None,

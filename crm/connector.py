@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,10 @@ class CRMConnector(BaseConnector):
         """Return one deal as it is now; raises NotFound and NotReadable."""
 
     @abstractmethod
+    def count_deals(self, filters: Mapping[str, Any]) -> int | None:
+        """Return how many deals match by the provider's own count, None where it does not tell."""
+
+    @abstractmethod
     def deal_to_invoice_data(self, deal_id: str) -> InvoiceDraft:
         """Return the invoice that a deal would make, read anew; what it lacks is named in it."""
 
@@ -51,3 +55,11 @@ class CRMConnector(BaseConnector):
     @abstractmethod
     def read_changed_deals(self, since: datetime, until: datetime, position: dict[str, Any]) -> Iterator[Page]:
         """Yield deals changed in the window, both ends included."""
+
+    @abstractmethod
+    def read_deals_by_id(self, external_ids: Sequence[str]) -> Iterator[Page]:
+        """Yield these deals as they are now; `gone` names the ids that are archived or deleted."""
+
+    @abstractmethod
+    def read_archived_ids(self) -> Iterator[list[str]]:
+        """Yield the ids of all archived deals, some at a time; nothing where the provider has no recycle bin."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Any
 
 from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord
@@ -15,11 +15,13 @@ from invoices.drafts import InvoiceDraft, LineDraft, Missing, PartyDraft, Source
 KOBO = Decimal("0.01")
 ZERO = Decimal(0)
 CURRENT_VAT_RATE = Decimal("7.5")
+# Three stored numbers of 25 digits multiplied are still exact: a sum too large to invoice is named, not an error.
+EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 
 
 def money(value: Decimal) -> Decimal:
     """Round to kobo, half up."""
-    return value.quantize(KOBO, rounding=ROUND_HALF_UP)
+    return value.quantize(KOBO, rounding=ROUND_HALF_UP, context=EXACT)
 
 
 def deal_to_draft(deal: DealRecord, *, connection_id: int, provider: str = "HubSpot") -> InvoiceDraft:
@@ -28,11 +30,16 @@ def deal_to_draft(deal: DealRecord, *, connection_id: int, provider: str = "HubS
     The buyer is the deal's company; `missing` names each fact that the deal lacks or contradicts itself on, and where
     at the provider to mend it. The typed amount of a deal is not invoiced: its lines are.
     """
+    with localcontext(EXACT):
+        return _to_draft(deal, connection_id, provider)
+
+
+def _to_draft(deal: DealRecord, connection_id: int, provider: str) -> InvoiceDraft:
     company = deal.companies[0] if deal.companies else None
     contact = deal.contacts[0] if deal.contacts else None
     problems = [*_buyer_problems(deal, company, contact, provider), *_deal_problems(deal, provider)]
     return InvoiceDraft(
-        source=SourceRef(connection_id, "deal", deal.external_id, "1", deal.name, deal.url),
+        source=SourceRef(connection_id, "deal", deal.external_id, "1", deal.name, deal.url, former_ids=deal.former_ids),
         kind="B2B",
         currency=deal.currency,
         buyer=to_party(company, contact) if company else None,

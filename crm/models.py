@@ -157,6 +157,45 @@ class Deal(SourceRecord):
         return self.name or self.external_id
 
 
+class DealAlias(models.Model):
+    """An id that a deal had before it was merged into another; whatever was invoiced under it counts for that one."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
+    external_id = models.CharField(max_length=100)
+    deal = models.ForeignKey(Deal, on_delete=models.CASCADE, related_name="aliases")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ScopedManager(organization="deal__organization")
+
+    class Meta:
+        verbose_name_plural = _("deal aliases")
+        ordering = ["external_id"]
+        constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="one_deal_per_former_id")]
+
+    def __str__(self) -> str:
+        return f"{self.external_id} is now {self.deal}"
+
+
+class DealVersion(models.Model):
+    """A deal as it was received once, with its lines: what any later question about an invoice goes back to."""
+
+    deal = models.ForeignKey(Deal, on_delete=models.CASCADE, related_name="versions")
+    content_hash = models.CharField(max_length=32)
+    source_updated_at = models.DateTimeField(null=True, blank=True)
+    stored_at = models.DateTimeField()
+    payload = models.JSONField(default=dict, help_text=_("The deal as the provider sent it."))
+    lines = models.JSONField(default=list, help_text=_("Its lines as the provider sent them."))
+
+    objects = ScopedManager(organization="deal__organization")
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["deal", "stored_at"], name="deal_version_time")]
+
+    def __str__(self) -> str:
+        return f"{self.deal_id} at {self.stored_at:%Y-%m-%d %H:%M:%S}"
+
+
 class DealLine(models.Model):
     """One line item of a deal; money is in the deal's currency, `amount` is the provider's own net total."""
 

@@ -9,11 +9,11 @@ from typing import Any
 from crm.models import Deal
 from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord
 
-_BESIDE = {"lines", "companies", "contacts", "company_external_id", "contact_external_id"}
+_BESIDE = {"lines", "companies", "contacts", "company_external_id", "contact_external_id", "former_ids"}
 
 
 def to_record(deal: Deal) -> DealRecord:
-    """Return a stored deal, its lines and parties as a record; prefetch `lines`, `company` and `contact`."""
+    """Return a stored deal, its lines and parties as a record; prefetch `lines`, `aliases`, `company` and `contact`."""
     company = _copy(CompanyRecord, deal.company) if deal.company else None
     contact = _copy(ContactRecord, deal.contact) if deal.contact else None
     own = {field.name: _plain(getattr(deal, field.name)) for field in fields(DealRecord) if field.name not in _BESIDE}
@@ -21,6 +21,7 @@ def to_record(deal: Deal) -> DealRecord:
         **own,
         company_external_id=company.external_id if company else "",
         contact_external_id=contact.external_id if contact else "",
+        former_ids=tuple(alias.external_id for alias in deal.aliases.all()),
         lines=tuple(_copy(LineRecord, line) for line in deal.lines.all()),
         companies=(company,) if company else (),
         contacts=(contact,) if contact else (),

@@ -115,6 +115,7 @@ class DealRecord:
     company_external_id: str = ""
     company_question: str = ""
     contact_external_id: str = ""
+    former_ids: tuple[str, ...] = ()  # of the deals that were merged into this one
     lines: tuple[LineRecord, ...] = ()
     companies: tuple[CompanyRecord, ...] = field(default=(), compare=False)
     contacts: tuple[ContactRecord, ...] = field(default=(), compare=False)

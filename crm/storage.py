@@ -11,7 +11,7 @@ from django.db import connection as database
 from django.utils import timezone
 from psycopg import sql
 
-from crm.models import Company, Contact, Deal, DealLine, Owner, Pipeline
+from crm.models import Company, Contact, Deal, DealAlias, DealLine, DealVersion, Owner, Pipeline
 from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord, OwnerRecord, PipelineRecord
 from integrations.base.records import content_hash
 from integrations.bulk import Upserted, upsert
@@ -50,6 +50,7 @@ LINE_COLUMNS = (
     "discount_percent", "amount", "currency", "tax_rate", "tax_category", "hsn_code", "product_category", "isic_code",
 )  # fmt: skip
 LINES = sql.Identifier(DealLine._meta.db_table)
+GONE = "gone"  # the content hash of a deal that its provider no longer has: any content that comes back is a change
 
 
 def save_structure(
@@ -92,7 +93,8 @@ def save_deals(*, connection: Connection, records: Sequence[DealRecord]) -> Save
     """Store deals with their lines and parties, inside the caller's transaction.
 
     A deal whose content did not change costs no write. A changed company makes its won deals due again, so that
-    a draft that waited for its TIN is looked at anew. A deal that is not won any more takes its draft back.
+    a draft that waited for its TIN is looked at anew. A deal that is not won any more takes its draft back, and so do
+    the deals that were merged into another.
     """
     if not records:
         return SaveCounts()
@@ -100,11 +102,37 @@ def save_deals(*, connection: Connection, records: Sequence[DealRecord]) -> Save
     contacts = _save_parties(connection, Contact, CONTACT_COLUMNS, (c for deal in records for c in deal.contacts))
     deals = _save_deal_rows(connection, records)
     _save_lines(connection, records, deals)
+    _keep_versions(list(deals.written.values()))
+    _follow_merges(connection, records, deals.written)
     lost = [deal.external_id for deal in records if deal.external_id in deals.changed and not is_due(deal)]
     withdraw_drafts(connection=connection, kind="deal", external_ids=lost)
     _mark_due(list(companies.changed.values()), list(contacts.changed.values()))
     distinct = len({record.external_id for record in records})
     return SaveCounts(len(deals.created), len(deals.changed), distinct - len(deals.created) - len(deals.changed))
+
+
+def compare_deals(*, connection: Connection, records: Sequence[DealRecord]) -> SaveCounts:
+    """Return what storing these deals would do, and store nothing; each that would change is named with its fields."""
+    ids = [record.external_id for record in records]
+    kept = {deal.external_id: deal for deal in Deal.objects.filter(connection=connection, external_id__in=ids)}
+    new = [record for record in records if record.external_id not in kept]
+    changed = [r for r in records if r.external_id in kept and kept[r.external_id].content_hash != deal_hash(r)]
+    findings = [{"external_id": r.external_id, "name": r.name, "what": "new", "fields": []} for r in new]
+    findings += [
+        {
+            "external_id": r.external_id,
+            "name": r.name,
+            "what": "changed",
+            "fields": _differences(kept[r.external_id], r),
+        }
+        for r in changed
+    ]
+    return SaveCounts(len(new), len(changed), len(records) - len(new) - len(changed), tuple(findings))
+
+
+def _differences(kept: Deal, record: DealRecord) -> list[str]:
+    fields = [name for name in DEAL_COLUMNS if getattr(kept, name) != getattr(record, name)]
+    return fields or ["lines or parties"]
 
 
 def _source_values(connection: Connection, record: Any, digest: str) -> tuple[Any, ...]:
@@ -148,7 +176,7 @@ def deal_hash(deal: DealRecord) -> str:
     facts = [str(getattr(deal, column)) for column in DEAL_COLUMNS]
     parties = [deal.company_external_id, deal.contact_external_id]
     lines = [[str(getattr(line, column)) for column in LINE_COLUMNS] for line in deal.lines]
-    return content_hash(facts, parties, lines)
+    return content_hash(facts, parties, lines, deal.former_ids)
 
 
 def _save_deal_rows(connection: Connection, records: Sequence[DealRecord]) -> Upserted:
@@ -164,7 +192,8 @@ def _save_deal_rows(connection: Connection, records: Sequence[DealRecord]) -> Up
         )
         for deal in records
     )
-    return upsert(Deal, (*SOURCE_COLUMNS, *DEAL_COLUMNS, "company_id", "contact_id", "invoice_due"), rows)
+    columns = (*SOURCE_COLUMNS, *DEAL_COLUMNS, "company_id", "contact_id", "invoice_due")
+    return upsert(Deal, columns, rows, compared=("company_id", "contact_id"))
 
 
 def _ids_of(model: type[Company | Contact], connection: Connection, external_ids: set[str]) -> dict[str, int]:
@@ -203,6 +232,47 @@ def _line_values(connection: Connection, deal_id: int, line: LineRecord) -> tupl
         *(getattr(line, column) for column in LINE_COLUMNS),
         orjson.dumps(line.payload).decode(),
     )
+
+
+def _keep_versions(deal_ids: list[int]) -> None:
+    """Copy what was just written, inside the database: nothing of it crosses the wire twice."""
+    statement = sql.SQL(
+        """
+        INSERT INTO {versions} (deal_id, content_hash, source_updated_at, stored_at, payload, lines)
+        SELECT deal.id, deal.content_hash, deal.source_updated_at, deal.stored_at, deal.payload,
+               COALESCE((SELECT jsonb_agg(line.payload ORDER BY line.position, line.id) FROM {lines} line
+                         WHERE line.deal_id = deal.id), '[]')
+        FROM {deals} deal WHERE deal.id = ANY(%s)
+        """
+    ).format(
+        versions=sql.Identifier(DealVersion._meta.db_table), lines=LINES, deals=sql.Identifier(Deal._meta.db_table)
+    )
+    with database.cursor() as cursor:
+        cursor.execute(statement, [deal_ids])
+
+
+def _follow_merges(connection: Connection, records: Sequence[DealRecord], written: dict[str, int]) -> None:
+    """Let former ids stand for the deal that they were merged into, and archive the deals that had them."""
+    for record in records:
+        if record.external_id not in written or not record.former_ids:
+            continue
+        deal_id, former = written[record.external_id], list(record.former_ids)
+        DealAlias.objects.filter(deal__connection=connection, deal__external_id__in=former).update(deal_id=deal_id)
+        DealAlias.objects.bulk_create(
+            [DealAlias(connection=connection, external_id=former_id, deal_id=deal_id) for former_id in former],
+            update_conflicts=True,
+            unique_fields=["connection", "external_id"],
+            update_fields=["deal"],
+        )
+        archive_deals(connection=connection, external_ids=former)
+
+
+def archive_deals(*, connection: Connection, external_ids: Sequence[str]) -> int:
+    """Mark deals that their provider no longer has, take their drafts back, and return how many there were."""
+    deals = Deal.objects.filter(connection=connection, external_id__in=list(external_ids), is_archived=False)
+    archived = deals.update(is_archived=True, invoice_due=False, content_hash=GONE, stored_at=timezone.now())
+    withdraw_drafts(connection=connection, kind="deal", external_ids=external_ids)
+    return archived
 
 
 def _mark_due(company_ids: list[int], contact_ids: list[int]) -> None:

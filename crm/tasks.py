@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from celery import shared_task
 from django_scopes import scope, scopes_disabled
 
@@ -9,6 +10,8 @@ from crm.models import Deal
 from crm.services import invoice_due_deals
 from integrations.models import Connection
 from invoices.tasks import ring_submissions
+
+logger = structlog.get_logger(__name__)
 
 
 @shared_task(name="crm.tasks.invoice_waiting_deals")
@@ -20,7 +23,10 @@ def invoice_waiting_deals() -> int:
     count = 0
     for connection in connections:
         with scope(organization=connection.organization):
-            count += len(invoice_due_deals(connection=connection))
+            try:
+                count += len(invoice_due_deals(connection=connection))
+            except Exception:  # one connection's fault must not stop the sweep for those after it
+                logger.exception("waiting_deals_not_invoiced", connection=connection.pk)
     if count:
         ring_submissions()
     return count

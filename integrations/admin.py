@@ -18,8 +18,18 @@ from accounts.admin_base import EvidenceAdmin, EvidenceInline, TenantAdmin, badg
 from accounts.templatetags.show import NOTHING, ago
 from integrations.base.connector import IntegrationTestResult
 from integrations.base.registry import connector_classes
-from integrations.models import Connection, ConnectionStatus, Credential, Quarantine, RunStatus, SyncCursor, SyncRun
+from integrations.models import (
+    Connection,
+    ConnectionStatus,
+    Credential,
+    Quarantine,
+    RunStatus,
+    StopRequest,
+    SyncCursor,
+    SyncRun,
+)
 from integrations.services.connections import connector_for, request_sync
+from integrations.services.syncs import request_stop
 from integrations.tasks import ring_sync
 
 CONNECTION_COLOURS = {
@@ -33,6 +43,8 @@ RUN_COLOURS = {
     RunStatus.SUCCEEDED: "success",
     RunStatus.PARTIAL: "warning",
     RunStatus.FAILED: "danger",
+    RunStatus.PAUSED: "warning",
+    RunStatus.CANCELLED: "",
 }
 TESTS_AT_ONCE = 10  # each may wait for its provider while the page waits for them all
 
@@ -279,10 +291,11 @@ class SyncRunAdmin(PartOfConnectionAdmin):
     )
     search_fields = ("connection__name", "connection__organization__name", "sentence")
     date_hierarchy = "started_at"
+    actions = ("pause", "cancel")
     fields = (
         "connection", "show_organization", "stream", "mode", "show_status", "sentence", "started_at",
-        "heartbeat_at", "finished_at", "show_seconds", "pages", "read", "created", "changed", "unchanged",
-        "quarantined", "calls", "retries", "waited_seconds",
+        "heartbeat_at", "finished_at", "show_seconds", "pages", "expected", "read", "created", "changed",
+        "unchanged", "quarantined", "calls", "retries", "waited_seconds", "show_findings",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -295,6 +308,31 @@ class SyncRunAdmin(PartOfConnectionAdmin):
     def show_seconds(self, run: SyncRun) -> str:
         """Return how long it took or has been taking."""
         return f"{((run.finished_at or run.heartbeat_at) - run.started_at).total_seconds():,.1f}"
+
+    @display(description=_("What a sync would change"))
+    def show_findings(self, run: SyncRun) -> str | SafeString:
+        """Return what a preview found, folded."""
+        return folded(run.findings) if run.findings else NOTHING
+
+    def has_sync_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this member of staff may stop runs."""
+        return bool(request.user.has_perm("integrations.change_connection"))
+
+    @action(description=_("Pause"), permissions=["sync"])
+    def pause(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:
+        """Ask the running ones to stop after their page and to go on later."""
+        self._ask(request, queryset, StopRequest.PAUSE)
+
+    @action(description=_("Cancel"), permissions=["sync"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:
+        """Ask the running ones to stop after their page; what they have not read is not gone on with."""
+        self._ask(request, queryset, StopRequest.CANCEL)
+
+    def _ask(self, request: HttpRequest, queryset: QuerySet[SyncRun], wish: StopRequest) -> None:
+        asked = sum(request_stop(run=run, request=wish) for run in queryset)
+        rest = queryset.count() - asked
+        words = f"{asked} asked to stop after the page under way."
+        self.message_user(request, f"{words} {rest} had ended already." if rest else words, messages.SUCCESS)
 
 
 @admin.register(SyncCursor)

@@ -24,18 +24,22 @@ class Upserted:
         return {**self.created, **self.changed}
 
 
-def upsert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Upserted:
+def upsert(
+    model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]], *, compared: Sequence[str] = ()
+) -> Upserted:
     """Write rows keyed by (connection_id, external_id); an unchanged row is not touched, an older one never wins.
 
     `columns` are column names, among them connection_id, external_id, content_hash and source_updated_at; jsonb
-    values are given as JSON text. Must run inside a transaction. Of two rows with one key the later-updated counts.
+    values are given as JSON text. A row has changed when its content_hash has, or one of the `compared` columns, which
+    are those that the hash cannot know. Must run inside a transaction. Of two rows with one key the later-updated
+    counts.
     """
     table = sql.Identifier(model._meta.db_table)
     staged = sql.Identifier(f"staged_{model._meta.db_table}")
     names = sql.SQL(", ").join(sql.Identifier(column) for column in columns)
     with database.cursor() as cursor:
         _stage(cursor, table, staged, names, rows)
-        cursor.execute(_upsert_statement(table, staged, names, columns))
+        cursor.execute(_upsert_statement(table, staged, names, columns, compared))
         created: dict[str, int] = {}
         changed: dict[str, int] = {}
         for external_id, row_id, is_new in cursor.fetchall():
@@ -54,8 +58,16 @@ def _stage(cursor: Any, table: sql.Identifier, staged: sql.Identifier, names: sq
 
 
 def _upsert_statement(
-    table: sql.Identifier, staged: sql.Identifier, names: sql.Composable, columns: Sequence[str]
+    table: sql.Identifier,
+    staged: sql.Identifier,
+    names: sql.Composable,
+    columns: Sequence[str],
+    compared: Sequence[str],
 ) -> sql.Composable:
+    differences = sql.SQL(" OR ").join(
+        sql.SQL("kept.{0} IS DISTINCT FROM EXCLUDED.{0}").format(sql.Identifier(column))
+        for column in ("content_hash", *compared)
+    )
     updates = sql.SQL(", ").join(
         sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(column))
         for column in columns
@@ -67,9 +79,9 @@ def _upsert_statement(
         SELECT DISTINCT ON (external_id) {names} FROM {staged}
         ORDER BY external_id, source_updated_at DESC NULLS LAST
         ON CONFLICT (connection_id, external_id) DO UPDATE SET {updates}
-        WHERE kept.content_hash IS DISTINCT FROM EXCLUDED.content_hash
+        WHERE ({differences})
           AND (kept.source_updated_at IS NULL OR EXCLUDED.source_updated_at IS NULL
                OR kept.source_updated_at <= EXCLUDED.source_updated_at)
         RETURNING kept.external_id, kept.id, (kept.xmax = 0)
         """
-    ).format(table=table, names=names, staged=staged, updates=updates)
+    ).format(table=table, names=names, staged=staged, updates=updates, differences=differences)

@@ -40,5 +40,8 @@ def ring_wanted_syncs() -> int:
     """Ring for each wanted sync again; one that is running already answers that it is."""
     waiting = connections_waiting_for_sync()
     for connection in waiting:
-        ring_sync(connection)
+        try:
+            ring_sync(connection)
+        except Exception:  # one connection's fault must not stop the sweep for those after it
+            logger.exception("sync_not_rung", connection=connection.pk)
     return len(waiting)

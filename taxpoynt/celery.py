@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from celery.signals import beat_init, setup_logging, worker_init
+from celery.signals import beat_init, setup_logging, task_prerun, worker_init
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taxpoynt.settings")
@@ -79,6 +79,14 @@ app.conf.update(
 @setup_logging.connect
 def _logging_is_djangos(**_: object) -> None:
     """Leave logging as the settings made it, masks included."""
+
+
+@task_prerun.connect
+def _leave_dead_connections(**_: object) -> None:
+    """Close a database connection that no longer answers: one that is kept outlives a restart of PostgreSQL."""
+    from django.db import close_old_connections
+
+    close_old_connections()
 
 
 @worker_init.connect

@@ -120,8 +120,10 @@ def _status(connection: Connection, run: SyncRun | None) -> str:
 
 
 def _expected(connection: Connection, run: SyncRun | None) -> int | None:
-    """Return how many deals a full read will find, by what the last complete one left here; None before that."""
-    if run is None or run.mode != "full" or not connection.cursors.filter(complete_until__isnull=False).exists():
+    """Return how many deals there are to read, by the provider's count or else by what is stored; None if unknown."""
+    if run is None or run.expected is not None:
+        return run.expected if run else None
+    if run.mode != "full" or not connection.cursors.filter(complete_until__isnull=False).exists():
         return None
     return Deal.objects.filter(connection=connection).count() or None
 

@@ -80,10 +80,16 @@ class RawDeals:
 
 @dataclass(slots=True)
 class PartyMemory:
-    """The parties that this run has fetched and can store: a buyer of a thousand deals is fetched once."""
+    """The parties that this run has stored: a buyer of a thousand deals is fetched once."""
 
     companies: set[str] = field(default_factory=set)
     contacts: set[str] = field(default_factory=set)
+
+    def keep(self, records: Iterable[DealRecord]) -> None:
+        """Remember the parties of deals that are stored; those of a quarantined deal must be fetched again."""
+        for record in records:
+            self.companies.update(company.external_id for company in record.companies)
+            self.contacts.update(contact.external_id for contact in record.contacts)
 
 
 @dataclass(slots=True)
@@ -108,21 +114,16 @@ def fetch_parts(
     pool: ThreadPoolExecutor,
     memory: PartyMemory,
 ) -> Parts:
-    """Fetch lines, and parties not seen in this run, some calls at a time; raises what a failing call raises."""
+    """Fetch lines, and chosen parties not stored in this run, some calls at a time; raises what a failing call raises.
+
+    Of a deal's parties only the one is fetched that can be its buyer: a company that is not primary is no fact of it.
+    """
+    chosen = {mapping.choose_company(found)[0] for found in deals.companies.values()} - {""} - memory.companies
+    first = {ids[0] for ids in deals.contacts.values() if ids} - memory.contacts
     wanted = {
         "line_items": (_distinct(deals.lines.values()), names.of_line()),
-        "companies": (
-            [
-                i
-                for i in _distinct([c[0] for c in found] for found in deals.companies.values())
-                if i not in memory.companies
-            ],
-            names.of_company(),
-        ),
-        "contacts": (
-            [i for i in _distinct(deals.contacts.values()) if i not in memory.contacts],
-            list(mapping.CONTACT_PROPERTIES),
-        ),
+        "companies": (sorted(chosen), names.of_company()),
+        "contacts": (sorted(first), list(mapping.CONTACT_PROPERTIES)),
     }
     calls: dict[str, list[Future[list[dict[str, Any]]]]] = {
         kind: [pool.submit(client.batch_read, kind, batch, properties) for batch in batches(ids)]
@@ -131,8 +132,6 @@ def fetch_parts(
     found = {
         kind: {str(raw["id"]): raw for call in futures for raw in call.result()} for kind, futures in calls.items()
     }
-    memory.companies.update(i for i, raw in found["companies"].items() if mapping.is_storable(raw))
-    memory.contacts.update(i for i, raw in found["contacts"].items() if mapping.is_storable(raw))
     return Parts(found["line_items"], found["companies"], found["contacts"])
 
 
@@ -141,31 +140,41 @@ def _distinct(lists: Iterable[Iterable[str]]) -> list[str]:
 
 
 def assemble(
-    deals: RawDeals, context: mapping.AccountContext, parts: Parts
+    deals: RawDeals, context: mapping.AccountContext, parts: Parts, memory: PartyMemory | None = None
 ) -> tuple[list[DealRecord], list[Unreadable]]:
     """Return the deals with lines and parties, and those that cannot be read with the reason.
 
-    A deal whose line or party cannot be read is not readable itself: half a deal would make a wrong invoice.
+    A deal whose line or buyer cannot be read is not readable itself: half a deal would make a wrong invoice. `memory`
+    names the parties that are stored already and do not come again; those of the deals returned are added to it.
     """
+    memory = memory if memory is not None else PartyMemory()
     records: list[DealRecord] = []
     unreadable: list[Unreadable] = []
     for raw in deals.raws:
         deal_id = str(raw["id"])
         try:
-            records.append(_assemble_one(raw, deal_id, deals, context, parts))
+            records.append(_assemble_one(raw, deal_id, deals, context, parts, memory))
         except mapping.NotReadable as problem:
             unreadable.append(Unreadable(deal_id, f"Deal {deal_id}: {problem}", raw))
         except Exception as problem:  # one record of an unexpected form must not stop the thousand beside it
             logger.warning("deal_of_unexpected_form", deal=deal_id, reason=repr(problem))
             unreadable.append(Unreadable(deal_id, f"Deal {deal_id} has a form that is not HubSpot's.", raw))
+    memory.keep(records)
     return records, unreadable
 
 
 def _assemble_one(
-    raw: dict[str, Any], deal_id: str, deals: RawDeals, context: mapping.AccountContext, parts: Parts
+    raw: dict[str, Any],
+    deal_id: str,
+    deals: RawDeals,
+    context: mapping.AccountContext,
+    parts: Parts,
+    memory: PartyMemory,
 ) -> DealRecord:
     company, question = mapping.choose_company(deals.companies.get(deal_id, []))
     contact_ids = deals.contacts.get(deal_id, [])
+    if company and company not in parts.companies and company not in memory.companies:
+        raise mapping.NotReadable(f"its company {company} was removed while it was read.")
     record = mapping.to_deal(
         raw,
         context,

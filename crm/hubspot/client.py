@@ -98,6 +98,11 @@ class HubSpotClient:
             params["after"] = after
         return _object(self._call("GET", object_path("deals"), params=params))
 
+    def list_archived_deals(self, *, after: str = "") -> dict[str, Any]:
+        """Return one page of the deals in the recycle bin, their names only; no search ever shows them."""
+        params = {"limit": BATCH, "properties": "dealname", "archived": "true", **({"after": after} if after else {})}
+        return _object(self._call("GET", object_path("deals"), params=params))
+
     def get_deal(self, deal_id: str, properties: Sequence[str], associations: Sequence[str]) -> dict[str, Any]:
         """Return one deal; raises NotFound when there is none or it is archived."""
         params = {"properties": ",".join(properties), "associations": ",".join(associations)}

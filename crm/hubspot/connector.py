@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import cached_property
@@ -14,7 +14,7 @@ from django.conf import settings
 from crm.connector import CRMConnector
 from crm.converters import deal_to_draft
 from crm.hubspot import mapping
-from crm.hubspot.assembly import PartyMemory, RawDeals, assemble, fetch_parts
+from crm.hubspot.assembly import PartyMemory, RawDeals, assemble, batches, fetch_parts
 from crm.hubspot.client import BATCH, SEARCH_PAGE, HubSpotClient, next_after
 from crm.hubspot.search import changed_deals_query, deals_query
 from crm.records import DealRecord, OwnerRecord, PipelineRecord
@@ -173,6 +173,11 @@ class HubSpotConnector(CRMConnector):
             raise NotFound("HubSpot has no such deal.", provider="hubspot")
         return records[0]
 
+    def count_deals(self, filters: Mapping[str, Any]) -> int | None:
+        """Return how many deals a search finds; HubSpot says so without listing them."""
+        total = self.client.search_deals(deals_query(filters, ["dealname"], limit=1)).get("total")
+        return total if isinstance(total, int) else None
+
     def deal_to_invoice_data(self, deal_id: str) -> InvoiceDraft:
         """Return the invoice that a deal would make, read anew; what it lacks is named in it."""
         return deal_to_draft(self.get_deal_by_id(deal_id), connection_id=self.config.connection_id or 0)
@@ -214,6 +219,48 @@ class HubSpotConnector(CRMConnector):
                 if len(results) < SEARCH_PAGE:
                     return
 
+    def read_deals_by_id(self, external_ids: Sequence[str]) -> Iterator[Page]:
+        """Yield these deals as they are now, a hundred a page.
+
+        A deal that was merged into another answers under the other's id, which is then among its former ones.
+        """
+        memory = PartyMemory()
+        with ThreadPoolExecutor(FETCHERS) as pool:
+            for batch in batches(list(dict.fromkeys(external_ids))):
+                raws, gone = self._current(batch)
+                yield self._page(self._with_associations(raws), {}, pool, memory, gone)
+
+    def read_archived_ids(self) -> Iterator[list[str]]:
+        """Yield the ids in the recycle bin, a hundred at a time."""
+        after = ""
+        while True:
+            answer = self.client.list_archived_deals(after=after)
+            results = answer.get("results")
+            if not isinstance(results, list):
+                raise InvalidResponse("HubSpot sent a page without results.", provider="hubspot")
+            yield [str(raw["id"]) for raw in results]
+            following = next_after(answer)
+            if not following:
+                return
+            if following == after:
+                raise InvalidResponse("HubSpot sent the same page of archived deals twice.", provider="hubspot")
+            after = following
+
+    def _current(self, asked: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return the deals that these ids lead to now, and the ids that lead nowhere."""
+        properties = self.names.of_deal()
+        raws = {str(raw["id"]): raw for raw in self.client.batch_read("deals", asked, properties)}
+        gone = []
+        for deal_id in [i for i in asked if i not in raws]:
+            # A batch leaves out what is gone and may leave out what was merged; one by one they are told apart.
+            try:
+                raw = self.client.get_deal(deal_id, properties, [])
+            except NotFound:
+                gone.append(deal_id)
+                continue
+            mapping.add_former_id(raws.setdefault(str(raw["id"]), raw), deal_id)
+        return list(raws.values()), gone
+
     def _list_group(self, after: str) -> tuple[RawDeals, str]:
         """Return up to ten list pages and the cursor after them, "" at the end."""
         found: list[dict[str, Any]] = []
@@ -240,9 +287,16 @@ class HubSpotConnector(CRMConnector):
         with ThreadPoolExecutor(FETCHERS) as own_pool:
             return fetch_parts(self.client, self.names, deals, own_pool, memory or PartyMemory())
 
-    def _page(self, deals: RawDeals, cursor: dict[str, Any], pool: ThreadPoolExecutor, memory: PartyMemory) -> Page:
-        records, unreadable = assemble(deals, self._context, self._parts(deals, pool, memory))
-        return Page(records=records, cursor=cursor, unreadable=unreadable)
+    def _page(
+        self,
+        deals: RawDeals,
+        cursor: dict[str, Any],
+        pool: ThreadPoolExecutor,
+        memory: PartyMemory,
+        gone: Sequence[str] = (),
+    ) -> Page:
+        records, unreadable = assemble(deals, self._context, self._parts(deals, pool, memory), memory)
+        return Page(records=records, cursor=cursor, unreadable=unreadable, gone=list(gone))
 
     @cached_property
     def _context(self) -> mapping.AccountContext:

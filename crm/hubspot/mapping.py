@@ -22,12 +22,14 @@ from crm.records import (
 )
 
 MAX_INTEGER_DIGITS, MAX_DECIMALS = 15, 10  # what our columns hold
+MAX_ID = 100  # characters of an id, likewise
+MAX_POSITION = 2**31 - 1
 PRIMARY_COMPANY = "deal_to_company"  # the inline name of type 5; unlabelled ones are "deal_to_company_unlabeled"
 PRIMARY_COMPANY_TYPE = 5
 
 DEAL_PROPERTIES = (
     "dealname", "amount", "deal_currency_code", "pipeline", "dealstage", "closedate", "hs_is_closed",
-    "hs_is_closed_won", "hubspot_owner_id", "description", "hs_lastmodifieddate",
+    "hs_is_closed_won", "hubspot_owner_id", "description", "hs_lastmodifieddate", "hs_merged_object_ids",
 )  # fmt: skip
 LINE_PROPERTIES = (
     "name", "description", "quantity", "price", "discount", "hs_discount_percentage", "amount", "hs_sku",
@@ -93,6 +95,44 @@ def to_text(properties: Mapping[str, Any], name: str) -> str:
     return value.strip() if isinstance(value, str) else "" if value is None else str(value)
 
 
+def to_id(properties: Mapping[str, Any], name: str) -> str:
+    """Return a property that names another record; raises NotReadable for one that is longer than any id."""
+    text = to_text(properties, name)
+    if len(text) > MAX_ID:
+        raise NotReadable(f"{name} is “{text[:40]}…” with {len(text)} characters, which is longer than any id.")
+    return text
+
+
+def to_currency(properties: Mapping[str, Any], name: str, default: str = "") -> str:
+    """Return a currency code in capitals, `default` when it is empty; raises NotReadable for what cannot be one."""
+    code = (to_text(properties, name) or default).upper()
+    if code and not (len(code) == 3 and code.isascii() and code.isalpha()):
+        raise NotReadable(f"{name} is “{code[:40]}”, which is not a currency.")
+    return code
+
+
+def to_position(properties: Mapping[str, Any], name: str) -> int:
+    """Return a line's place on the quote, 0 when it has none; raises NotReadable for one beyond all lists."""
+    text = to_text(properties, name)
+    if not text.isdecimal():
+        return 0
+    if len(text) > MAX_ID or int(text) > MAX_POSITION:
+        raise NotReadable(f"{name} is “{text[:40]}”, which is no place on a list.")
+    return int(text)
+
+
+def to_former_ids(properties: Mapping[str, Any], own_id: str) -> tuple[str, ...]:
+    """Return the ids that this record had before others were merged into it; HubSpot parts them by semicolons."""
+    ids = (part.strip() for part in to_text(properties, "hs_merged_object_ids").split(";"))
+    return tuple(sorted({i for i in ids if i and i != own_id}))
+
+
+def add_former_id(raw: dict[str, Any], asked_id: str) -> None:
+    """Note in a record the id under which it was asked for and which is not its own any more."""
+    known = to_former_ids(raw["properties"], str(raw["id"]))
+    raw["properties"]["hs_merged_object_ids"] = ";".join(sorted({*known, asked_id}))
+
+
 def to_decimal(properties: Mapping[str, Any], name: str) -> Decimal | None:
     """Return a numeric property, None when it is empty; raises NotReadable for anything but a plain number."""
     text = to_text(properties, name)
@@ -127,22 +167,16 @@ def to_instant(text: Any, name: str) -> datetime | None:
 def to_close_date(text: Any, zone: ZoneInfo) -> date | None:
     """Return the day of a close date in the account's time zone; HubSpot stores an instant in UTC."""
     instant = to_instant(text, "closedate")
-    return instant.astimezone(zone).date() if instant else None
+    try:
+        return instant.astimezone(zone).date() if instant else None
+    except OverflowError as problem:
+        raise NotReadable(f"closedate is “{str(text)[:40]}”, which no calendar has in {zone.key}.") from problem
 
 
 def check_storable(raw: Mapping[str, Any]) -> None:
     """Raise NotReadable for the one character that PostgreSQL cannot keep in text."""
     if b"\\u0000" in orjson.dumps(raw):
         raise NotReadable("It holds a NUL character, which cannot be stored as text.")
-
-
-def is_storable(raw: Mapping[str, Any]) -> bool:
-    """Tell whether `check_storable` would let it pass."""
-    try:
-        check_storable(raw)
-    except NotReadable:
-        return False
-    return True
 
 
 def to_pipeline(raw: Mapping[str, Any]) -> PipelineRecord:
@@ -208,10 +242,9 @@ def to_line(raw: Mapping[str, Any], names: PropertyNames) -> LineRecord:
     """Return a line item; raises NotReadable for a number that is none."""
     properties = raw["properties"]
     check_storable(raw)
-    position = to_text(properties, "hs_position_on_quote")
     return LineRecord(
         external_id=str(raw["id"]),
-        position=int(position) if position.isdecimal() else 0,
+        position=to_position(properties, "hs_position_on_quote"),
         name=to_text(properties, "name"),
         description=to_text(properties, "description"),
         sku=to_text(properties, "hs_sku"),
@@ -220,7 +253,7 @@ def to_line(raw: Mapping[str, Any], names: PropertyNames) -> LineRecord:
         unit_discount=to_decimal(properties, "discount"),
         discount_percent=to_decimal(properties, "hs_discount_percentage"),
         amount=to_decimal(properties, "amount"),
-        currency=to_text(properties, "hs_line_item_currency_code"),
+        currency=to_currency(properties, "hs_line_item_currency_code"),
         tax_rate=to_decimal(properties, "hs_tax_rate"),
         tax_category=to_text(properties, names.line_tax_category),
         hsn_code=to_text(properties, names.line_hsn_code),
@@ -251,16 +284,13 @@ def to_deal(
     """Return a deal with its lines; `company` is (id, question). Raises NotReadable."""
     properties = raw["properties"]
     check_storable(raw)
-    pipeline, stage_id = to_text(properties, "pipeline"), to_text(properties, "dealstage")
+    pipeline, stage_id = to_id(properties, "pipeline"), to_id(properties, "dealstage")
     stage = context.stages.get((pipeline, stage_id))
-    currency = to_text(properties, "deal_currency_code") or context.currency
-    if len(currency) != 3:
-        raise NotReadable(f"deal_currency_code is “{currency[:40]}”, which is not a currency.")
     return DealRecord(
         external_id=str(raw["id"]),
         name=to_text(properties, "dealname"),
         amount=to_decimal(properties, "amount"),
-        currency=currency.upper(),
+        currency=to_currency(properties, "deal_currency_code", context.currency),
         document_discount=to_decimal(properties, context.names.deal_discount),
         pipeline_external_id=pipeline,
         stage_external_id=stage_id,
@@ -268,7 +298,7 @@ def to_deal(
         is_won=stage.is_won if stage else to_text(properties, "hs_is_closed_won") == "true",
         is_closed=stage.is_closed if stage else to_text(properties, "hs_is_closed") == "true",
         close_date=to_close_date(properties.get("closedate"), context.zone),
-        owner_external_id=to_text(properties, "hubspot_owner_id"),
+        owner_external_id=to_id(properties, "hubspot_owner_id"),
         url=str(raw.get("url") or ""),
         is_archived=bool(raw.get("archived")),
         source_updated_at=to_instant(properties.get("hs_lastmodifieddate") or raw.get("updatedAt"), "updatedAt"),
@@ -276,6 +306,7 @@ def to_deal(
         company_external_id=company[0],
         company_question=company[1],
         contact_external_id=contact_id,
+        former_ids=to_former_ids(properties, str(raw["id"])),
         lines=tuple(sorted(lines, key=lambda line: (line.position, line.external_id))),
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django_scopes import scope, scopes_disabled
 
-from crm.services import invoice_due_deals, save_one_deal, sync_deals
-from integrations.base.errors import IntegrationError, NotFound, TransientError
+from crm.services import invoice_due_deals, refresh_deals, sync_deals
+from integrations.base.errors import IntegrationError, TransientError
 from integrations.models import Connection
 from integrations.services.syncs import SyncNotPossible, connection_for_sync
 from invoices.tasks import ring_submissions
@@ -52,11 +52,11 @@ def process_hubspot_deal(deal_id: str, connection_id: int) -> str:
         return str(refusal)
     with scope(organization=connection.organization):
         try:
-            save_one_deal(connection=connection, deal_id=str(deal_id))
+            refresh_deals(connection=connection, external_ids=[str(deal_id)])
         except TransientError:
             raise
-        except (IntegrationError, ValueError) as problem:
-            return "There is no such deal." if isinstance(problem, NotFound) else str(problem)
+        except IntegrationError as problem:
+            return problem.sentence
         issued = invoice_due_deals(connection=connection, only=[str(deal_id)])
         if issued:
             ring_submissions()

@@ -20,12 +20,12 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Records that commit together with the cursor after them; `done` marks the last page of a stream."""
+    """Records that commit together with the cursor after them; `gone` are ids that the provider no longer has."""
 
     records: list[Any]
     cursor: dict[str, Any]
     unreadable: list[Unreadable] = field(default_factory=list)
-    done: bool = False
+    gone: list[str] = field(default_factory=list)
 
 
 def content_hash(*parts: Any) -> str:

@@ -1,7 +1,7 @@
 """The framework's rows."""
 
 from integrations.models.connection import Connection, ConnectionStatus, Credential
-from integrations.models.sync import Quarantine, RunStatus, SyncCursor, SyncRun
+from integrations.models.sync import Quarantine, RunStatus, StopRequest, SyncCursor, SyncRun
 
 __all__ = [
     "Connection",
@@ -9,6 +9,7 @@ __all__ = [
     "Credential",
     "Quarantine",
     "RunStatus",
+    "StopRequest",
     "SyncCursor",
     "SyncRun",
 ]

@@ -16,6 +16,15 @@ class RunStatus(models.TextChoices):
     SUCCEEDED = "succeeded", _("Succeeded")
     PARTIAL = "partial", _("Partial")
     FAILED = "failed", _("Failed")
+    PAUSED = "paused", _("Paused")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class StopRequest(models.TextChoices):
+    """What somebody asked a running sync to do at its next page."""
+
+    PAUSE = "pause", _("Pause")
+    CANCEL = "cancel", _("Cancel")
 
 
 class SyncRun(models.Model):
@@ -23,12 +32,22 @@ class SyncRun(models.Model):
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
     stream = models.CharField(max_length=40)
-    mode = models.CharField(max_length=20, help_text=_("full: everything; window: what changed lately"))
+    mode = models.CharField(
+        max_length=20,
+        help_text=_("full: everything; window: what changed lately; preview: compared only, nothing is stored"),
+    )
     status = models.CharField(max_length=20, choices=RunStatus.choices, default=RunStatus.RUNNING)
     sentence = models.TextField(blank=True, help_text=_("How it ended, for people."))
     started_at = models.DateTimeField(auto_now_add=True)
     heartbeat_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    stop_requested = models.CharField(max_length=10, choices=StopRequest.choices, blank=True, default="")
+    expected = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("How many records the provider says there are to read.")
+    )
+    findings = models.JSONField(
+        default=list, blank=True, help_text=_("What a preview found that would change, the first of it.")
+    )
     pages = models.PositiveIntegerField(default=0)
     read = models.PositiveIntegerField(default=0)
     created = models.PositiveIntegerField(default=0)
@@ -50,6 +69,9 @@ class SyncRun(models.Model):
                 name="one_running_sync_per_stream",
             ),
             models.CheckConstraint(condition=models.Q(status__in=RunStatus.values), name="run_status_known"),
+            models.CheckConstraint(
+                condition=models.Q(stop_requested__in=["", *StopRequest.values]), name="run_stop_request_known"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -42,8 +42,8 @@ def connect_account(
         connector.close()
     try:
         with transaction.atomic():
-            connection = _save_connection(organization, provider, account, tokens, connected_by)
-            schedule_nightly_sync(connection)
+            connection, was_disconnected = _save_connection(organization, provider, account, tokens, connected_by)
+            schedule_nightly_sync(connection, again=was_disconnected)
             request_sync(connection=connection)
     except IntegrityError as conflict:
         raise ConnectRefused(
@@ -57,7 +57,8 @@ def connect_account(
 
 def _save_connection(
     organization: Organization, provider: str, account: Account, tokens: Tokens, connected_by: User | None
-) -> Connection:
+) -> tuple[Connection, bool]:
+    """Return the saved connection, and whether it was disconnected before."""
     known = Connection.objects.filter(
         organization=organization, provider=provider, external_account_id=account.external_id
     )
@@ -65,6 +66,7 @@ def _save_connection(
     connection = known.select_for_update().first() or Connection(
         organization=organization, provider=provider, external_account_id=account.external_id
     )
+    was_disconnected = connection.status == ConnectionStatus.DISCONNECTED
     connection.name = account.name
     connection.status = ConnectionStatus.ACTIVE
     connection.problem = ""
@@ -76,11 +78,14 @@ def _save_connection(
     connection.last_good_call_at = timezone.now()
     connection.save()
     CredentialManager(connection.pk).store(tokens)
-    return connection
+    return connection, was_disconnected
 
 
-def schedule_nightly_sync(connection: Connection) -> None:
-    """Make the nightly sync of a connection, once; staff may then change or disable it in the admin."""
+def schedule_nightly_sync(connection: Connection, *, again: bool = False) -> None:
+    """Make the nightly sync of a connection, once; staff may then change or disable it in the admin.
+
+    `again` enables it after a disconnect had disabled it.
+    """
     crontab, _ = CrontabSchedule.objects.get_or_create(
         minute="0",
         hour=NIGHTLY_HOUR,
@@ -89,7 +94,7 @@ def schedule_nightly_sync(connection: Connection) -> None:
         month_of_year="*",
         timezone=NIGHTLY_ZONE,
     )
-    PeriodicTask.objects.get_or_create(
+    nightly, _ = PeriodicTask.objects.get_or_create(
         name=f"Nightly sync of connection {connection.pk}",
         defaults={
             "crontab": crontab,
@@ -99,6 +104,13 @@ def schedule_nightly_sync(connection: Connection) -> None:
             "description": f"{connection.organization}: {connection}",
         },
     )
+    if again:
+        _enable(nightly, True)
+
+
+def _enable(task: PeriodicTask, enabled: bool) -> None:
+    task.enabled = enabled
+    task.save()  # and never update(): beat is told of a change by save
 
 
 def request_sync(*, connection: Connection) -> None:
@@ -122,7 +134,8 @@ def disconnect(*, connection: Connection) -> None:
             status=ConnectionStatus.DISCONNECTED, problem="", sync_requested_at=None
         )
         CredentialManager(connection.pk).wipe()
-        PeriodicTask.objects.filter(name=f"Nightly sync of connection {connection.pk}").update(enabled=False)
+        for nightly in PeriodicTask.objects.filter(name=f"Nightly sync of connection {connection.pk}"):
+            _enable(nightly, False)
 
 
 def connections_waiting_for_sync() -> list[Connection]:

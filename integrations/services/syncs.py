@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import structlog
 from django.db import DatabaseError, transaction
 from django.db import connection as database
@@ -15,13 +14,20 @@ from django.utils import timezone
 
 from integrations.base.errors import IntegrationError, ReauthorizationRequired
 from integrations.base.http import CallStatistics
-from integrations.base.records import Page, Unreadable
-from integrations.models import Connection, Quarantine, RunStatus, SyncCursor, SyncRun
+from integrations.base.records import Page
+from integrations.models import Connection, RunStatus, StopRequest, SyncCursor, SyncRun
 from integrations.services.connections import mark_needs_reauthorization
+from integrations.services.quarantine import release, set_aside
 
 logger = structlog.get_logger(__name__)
 
-FULL, WINDOW = "full", "window"
+FULL, WINDOW, PREVIEW = "full", "window", "preview"
+MAX_FINDINGS = 100  # of a preview; the counts go on
+# Never all fields: somebody may be writing stop_requested at the same time.
+PAGE_FIELDS = [
+    "pages", "read", "created", "changed", "unchanged", "quarantined", "findings", "heartbeat_at", "calls", "retries",
+    "waited_seconds",
+]  # fmt: skip
 LOCK_SPACE = 7201  # our own first half of PostgreSQL's two-part advisory lock keys
 
 
@@ -31,49 +37,69 @@ class SyncNotPossible(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SaveCounts:
-    """What storing one page did."""
+    """What storing one page did, or would do; `findings` says for a preview what would change, record by record."""
 
     created: int = 0
     changed: int = 0
     unchanged: int = 0
+    findings: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which read comes next: its mode, the cursor that it moves (None moves none), and how many records it expects."""
+
+    mode: str
+    cursor: SyncCursor | None
+    expected: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StreamReader:
-    """How one stream is read and stored: the caller's two functions and the client's counters.
+    """How one stream is read and stored: the caller's functions and the client's counters.
 
-    `read(position)` yields pages from there on; `save(records)` stores one page's records inside the transaction.
+    `plan()` decides what to read once no other run can; `read(plan)` yields pages from its cursor's position on;
+    `save(page)` stores one page inside the transaction, or only compares it for a preview.
     """
 
     name: str
-    read: Callable[[dict[str, Any]], Iterator[Page]]
-    save: Callable[[list[Any]], SaveCounts]
+    plan: Callable[[], Plan]
+    read: Callable[[Plan], Iterator[Page]]
+    save: Callable[[Page], SaveCounts]
     statistics: CallStatistics
 
 
+class StopAsked(Exception):
+    """Somebody asked this run to stop; raised between two pages."""
+
+    def __init__(self, request: str) -> None:
+        super().__init__(request)
+        self.request = request
+
+
 def run_sync(
-    *,
-    connection: Connection,
-    stream: StreamReader,
-    mode: str,
-    cursor: SyncCursor,
-    on_page: Callable[[SyncRun], None] | None = None,
+    *, connection: Connection, stream: StreamReader, on_page: Callable[[SyncRun], None] | None = None
 ) -> SyncRun:
     """Read a stream from its cursor to its end and return the finished run.
 
-    SUCCEEDED means: read to the end, nothing quarantined. Anything less is PARTIAL with a sentence. An error of our
-    own is FAILED and raised. Raises SyncNotPossible when the connection is not active or a run is under way.
+    SUCCEEDED means: read to the end, nothing quarantined. Anything less is PARTIAL with a sentence, PAUSED or
+    CANCELLED when somebody asked for that. An error of our own is FAILED and raised. Raises SyncNotPossible when the
+    connection is not active or a run is under way, and IntegrationError when it fails before there is a run.
     """
     check_active(connection)
     with _only_run(connection, stream.name):
-        run = _start(connection, stream.name, mode)
+        run = _start(connection, stream.name)
         try:
-            for page in stream.read(cursor.position):
-                _commit_page(run, cursor, page, stream)
+            plan = _planned(run, stream)
+            for page in stream.read(plan):
+                _commit_page(run, plan, page, stream)
                 if on_page:
                     on_page(run)
+                _check_stop(run)
         except IntegrationError as problem:
             return _stop_short(run, stream, problem)
+        except StopAsked as asked:
+            return _stop_as_asked(run, plan, stream, asked.request)
         except KeyboardInterrupt:
             _finish(run, stream, RunStatus.PARTIAL, "It was stopped by hand. The next run goes on from here.")
             raise
@@ -81,7 +107,7 @@ def run_sync(
             reference = f"run {run.pk}"
             _finish(run, stream, RunStatus.FAILED, f"An error of ours stopped it. Tell support: {reference}.")
             raise
-        return _succeed(run, cursor, stream)
+        return _succeed(run, plan, stream)
 
 
 @contextmanager
@@ -102,7 +128,7 @@ def _only_run(connection: Connection, stream: str) -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
 
 
-def _start(connection: Connection, stream: str, mode: str) -> SyncRun:
+def _start(connection: Connection, stream: str) -> SyncRun:
     with transaction.atomic():
         # Whoever holds the lock is alone, so a row that still says RUNNING lost its worker.
         connection.runs.filter(status=RunStatus.RUNNING, stream=stream).update(
@@ -111,25 +137,34 @@ def _start(connection: Connection, stream: str, mode: str) -> SyncRun:
             sentence="It was cut off before its end. The next run went on from its last page.",
         )
         Connection.objects.filter(pk=connection.pk).update(sync_requested_at=None)
-        return SyncRun.objects.create(connection=connection, stream=stream, mode=mode)
+        return SyncRun.objects.create(connection=connection, stream=stream)
 
 
-def _commit_page(run: SyncRun, cursor: SyncCursor, page: Page, stream: StreamReader) -> None:
+def _planned(run: SyncRun, stream: StreamReader) -> Plan:
+    plan = stream.plan()
+    run.mode, run.expected = plan.mode, plan.expected
+    run.save(update_fields=["mode", "expected"])
+    return plan
+
+
+def _commit_page(run: SyncRun, plan: Plan, page: Page, stream: StreamReader) -> None:
     with transaction.atomic():
-        counts = stream.save(page.records)
-        _quarantine(run, page.unreadable)
-        _release(run, [record.external_id for record in page.records])
-        cursor.position = page.cursor
-        cursor.save(update_fields=["position", "updated_at"])
+        counts = stream.save(page)
+        if plan.cursor is not None:
+            set_aside(connection=run.connection, stream=run.stream, unreadable=page.unreadable, run=run)
+            release(connection=run.connection, stream=run.stream, external_ids=[r.external_id for r in page.records])
+            plan.cursor.position = page.cursor
+            plan.cursor.save(update_fields=["position", "updated_at"])
         run.pages += 1
         run.read += len(page.records) + len(page.unreadable)
         run.created += counts.created
         run.changed += counts.changed
         run.unchanged += counts.unchanged
         run.quarantined += len(page.unreadable)
+        run.findings += counts.findings[: MAX_FINDINGS - len(run.findings)]
         run.heartbeat_at = timezone.now()
         _count_calls(run, stream.statistics)
-        run.save()
+        run.save(update_fields=PAGE_FIELDS)
 
 
 def _count_calls(run: SyncRun, statistics: CallStatistics) -> None:
@@ -138,47 +173,64 @@ def _count_calls(run: SyncRun, statistics: CallStatistics) -> None:
     run.waited_seconds = round(statistics.waited_seconds, 2)
 
 
-def _quarantine(run: SyncRun, unreadable: Sequence[Unreadable]) -> None:
-    for record in unreadable:
-        Quarantine.objects.update_or_create(
-            connection=run.connection,
-            stream=run.stream,
-            external_id=record.external_id,
-            resolved_at=None,
-            defaults={
-                "reason": record.reason,
-                "payload": orjson.dumps(record.payload).decode(),
-                "run": run,
-            },
-        )
+def _check_stop(run: SyncRun) -> None:
+    asked = SyncRun.objects.filter(pk=run.pk).values_list("stop_requested", flat=True).first()
+    if asked:
+        run.stop_requested = asked
+        raise StopAsked(asked)
 
 
-def _release(run: SyncRun, external_ids: list[str]) -> None:
-    """Close the quarantine of records that can be read again."""
-    held = Quarantine.objects.filter(connection=run.connection, stream=run.stream, resolved_at=None)
-    again = set(held.values_list("external_id", flat=True)).intersection(external_ids)
-    if again:
-        held.filter(external_id__in=again).update(resolved_at=timezone.now())
+def request_stop(*, run: SyncRun, request: StopRequest) -> bool:
+    """Ask a running sync to pause or cancel after its page; return False when it is not running any more."""
+    return bool(SyncRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING).update(stop_requested=request))
 
 
-def _succeed(run: SyncRun, cursor: SyncCursor, stream: StreamReader) -> SyncRun:
-    if run.quarantined:
-        noun = "record" if run.quarantined == 1 else "records"
-        status = RunStatus.PARTIAL
-        sentence = (
-            f"{run.quarantined} {noun} could not be read and wait in quarantine with the reason. The rest is stored."
-        )
-    else:
-        status, sentence = RunStatus.SUCCEEDED, "Everything was read."
+def _stop_as_asked(run: SyncRun, plan: Plan, stream: StreamReader, request: str) -> SyncRun:
+    if request == StopRequest.PAUSE:
+        sentence = "Paused. What was read is stored; it goes on from here when a sync is next asked for or due."
+        _finish(run, stream, RunStatus.PAUSED, sentence)
+        return run
     with transaction.atomic():
-        cursor.position = {}
-        cursor.complete_until = cursor.full_read_started_at if run.mode == FULL else cursor.window_until
-        cursor.full_read_started_at = None
-        cursor.window_until = None
-        cursor.save()
+        if plan.cursor is not None:
+            _drop_read(plan.cursor)
+        _finish(run, stream, RunStatus.CANCELLED, "Cancelled. What was read is stored; the next run starts anew.")
+    return run
+
+
+def _drop_read(cursor: SyncCursor) -> None:
+    """Forget the unfinished read; what was complete before it stays complete."""
+    cursor.position = {}
+    cursor.full_read_started_at = None
+    cursor.window_since = None
+    cursor.window_until = None
+    cursor.save()
+
+
+def _succeed(run: SyncRun, plan: Plan, stream: StreamReader) -> SyncRun:
+    status, sentence = _ending(run, plan)
+    with transaction.atomic():
+        if plan.cursor is not None:
+            plan.cursor.complete_until = (
+                plan.cursor.full_read_started_at if run.mode == FULL else plan.cursor.window_until
+            )
+            _drop_read(plan.cursor)
         Connection.objects.filter(pk=run.connection_id).update(last_good_call_at=timezone.now())
         _finish(run, stream, status, sentence)
     return run
+
+
+def _ending(run: SyncRun, plan: Plan) -> tuple[RunStatus, str]:
+    if plan.cursor is None:
+        return RunStatus.SUCCEEDED, (
+            f"Nothing was stored. A sync now would add {run.created}, change {run.changed}, leave {run.unchanged} as "
+            f"they are and set {run.quarantined} aside."
+        )
+    if run.quarantined:
+        noun = "record" if run.quarantined == 1 else "records"
+        return RunStatus.PARTIAL, (
+            f"{run.quarantined} {noun} could not be read and wait in quarantine with the reason. The rest is stored."
+        )
+    return RunStatus.SUCCEEDED, "Everything was read."
 
 
 def _stop_short(run: SyncRun, stream: StreamReader, problem: IntegrationError) -> SyncRun:
@@ -197,7 +249,7 @@ def _finish(run: SyncRun, stream: StreamReader, status: RunStatus, sentence: str
     run.sentence = sentence
     run.finished_at = run.heartbeat_at = timezone.now()
     _count_calls(run, stream.statistics)
-    run.save()
+    run.save(update_fields=["status", "sentence", "finished_at", *PAGE_FIELDS])
 
 
 def connection_for_sync(connection_id: int) -> Connection:

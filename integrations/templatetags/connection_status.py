@@ -21,6 +21,8 @@ RUN = {
     RunStatus.SUCCEEDED: "done",
     RunStatus.PARTIAL: "needs",
     RunStatus.FAILED: "failed",
+    RunStatus.PAUSED: "waiting",
+    RunStatus.CANCELLED: "needs",
 }
 
 

@@ -65,7 +65,10 @@ class LineDraft:
 
 @dataclass(frozen=True, slots=True)
 class SourceRef:
-    """What a draft was made from: the connection, the kind ("deal", "sale", "refund"), their id, and which part."""
+    """What a draft was made from: the connection, the kind ("deal", "sale", "refund"), their id, and which part.
+
+    `former_ids` are ids that the same source had before; what was invoiced under one of them is this source's invoice.
+    """
 
     connection_id: int
     kind: str
@@ -73,6 +76,7 @@ class SourceRef:
     part: str = "1"
     label: str = ""
     url: str = ""
+    former_ids: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[int, str, str, str]:
@@ -105,7 +109,7 @@ class InvoiceDraft:
         """Return the draft that `to_json` wrote."""
         supply_date = data["supply_date"]
         return cls(
-            source=SourceRef(**data["source"]),
+            source=SourceRef(**{**data["source"], "former_ids": tuple(data["source"].get("former_ids", ()))}),
             kind=data["kind"],
             currency=data["currency"],
             buyer=PartyDraft(**data["buyer"]) if data["buyer"] else None,

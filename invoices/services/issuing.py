@@ -73,6 +73,7 @@ def issue_drafts(*, organization: Organization, drafts: Sequence[InvoiceDraft]) 
         desk = _Desk(Business.objects.filter(organization=organization).first(), timezone.now())
         latest = {draft.source.key: draft for draft in drafts}
         existing = _existing(latest.values())
+        desk.already = _invoiced_before(latest.values(), existing)
         invoices = {}
         for key, draft in latest.items():
             invoices[key] = existing.get(key) or _new_invoice(organization, draft)
@@ -101,17 +102,23 @@ class _Desk:
         self.seller: Seller | None = business.as_seller() if business else None
         self._series: NumberSeries | None = None
         self._works: list[_Work] = []
+        self.already: dict[SourceKey, Invoice] = {}  # numbered invoices of what a source was before it was merged
 
     def take(self, invoice: Invoice, draft: InvoiceDraft) -> None:
         """Hold or freeze one draft; nothing is written yet."""
         if invoice.status not in (Status.DRAFT, Status.REJECTED):
             return
-        work = _Work(invoice, with_defaults(draft, self.seller), draft.to_json(), missing_facts(draft, self.seller))
+        missing = (*self._merged(draft), *missing_facts(draft, self.seller))
+        work = _Work(invoice, with_defaults(draft, self.seller), draft.to_json(), missing)
         frozen = None if work.missing else self._freeze(work)
         if frozen is not None:
             self._accept(work, frozen)
         elif invoice.status == Status.DRAFT:
             self._hold(work)
+
+    def _merged(self, draft: InvoiceDraft) -> tuple[Missing, ...]:
+        earlier = self.already.get(draft.source.key)
+        return () if earlier is None else (_merged(draft, earlier),)
 
     def write(self) -> None:
         """Write the chunk: invoices, lines and the series, three statements and a few."""
@@ -136,11 +143,14 @@ class _Desk:
             issued_at = datetime.combine(invoice.issue_date, invoice.issue_time, tzinfo=LAGOS)
         stamp = suffix(settings.MBS_QR_SUFFIX, self.now)
         try:
-            return freeze(work.draft, self.seller, number=number, issued_at=issued_at, stamp=stamp)
+            frozen = freeze(work.draft, self.seller, number=number, issued_at=issued_at, stamp=stamp)
         except (DocumentInvalid, IrnInvalid, KeyFileInvalid) as problem:
             logger.error("document_refused_by_own_check", source=work.draft.source.key, reason=str(problem))
             work.missing = (_refused(problem),)
             return None
+        if frozen is None:
+            work.missing = (_no_rate(work.draft),)
+        return frozen
 
     def _accept(self, work: _Work, frozen: Frozen) -> None:
         if work.invoice.document_sha256 == frozen.sha256:
@@ -187,12 +197,25 @@ def _check_connections(drafts: Sequence[InvoiceDraft]) -> None:
 def _existing(drafts: Iterable[InvoiceDraft]) -> dict[SourceKey, Invoice]:
     wanted: dict[tuple[int, str], list[str]] = {}
     for draft in drafts:
-        wanted.setdefault((draft.source.connection_id, draft.source.kind), []).append(draft.source.external_id)
+        ids = wanted.setdefault((draft.source.connection_id, draft.source.kind), [])
+        ids += (draft.source.external_id, *draft.source.former_ids)
     condition = Q()
     for (connection_id, kind), external_ids in wanted.items():
         condition |= Q(connection_id=connection_id, source_kind=kind, source_external_id__in=external_ids)
     rows = Invoice.objects.select_for_update().filter(condition).order_by("pk")
     return {(row.connection_id, row.source_kind, row.source_external_id, row.source_part): row for row in rows}
+
+
+def _invoiced_before(drafts: Iterable[InvoiceDraft], existing: dict[SourceKey, Invoice]) -> dict[SourceKey, Invoice]:
+    """Return the numbered invoice of each source that had one under a former id."""
+    found: dict[SourceKey, Invoice] = {}
+    for draft in drafts:
+        source = draft.source
+        for former_id in source.former_ids:
+            earlier = existing.get((source.connection_id, source.kind, former_id, source.part))
+            if earlier is not None and earlier.number is not None:
+                found[source.key] = earlier
+    return found
 
 
 def _new_invoice(organization: Organization, draft: InvoiceDraft) -> Invoice:
@@ -207,6 +230,25 @@ def _new_invoice(organization: Organization, draft: InvoiceDraft) -> Invoice:
 
 def _issued(invoice: Invoice) -> Issued:
     return Issued(invoice.pk, invoice.status, tuple(Missing(**each) for each in invoice.missing))
+
+
+def _merged(draft: InvoiceDraft, earlier: Invoice) -> Missing:
+    source = draft.source
+    return Missing(
+        "source.merged",
+        f"Not to be invoiced twice: the {source.kind} was merged with {earlier.source_external_id}",
+        f"That one is invoice {earlier.number} already. If the merged {source.kind} sells more than it did, put the "
+        f"rest on a {source.kind} of its own.",
+    )
+
+
+def _no_rate(draft: InvoiceDraft) -> Missing:
+    day = f"{draft.supply_date:%d %b %Y}" if draft.supply_date else "that day"
+    return Missing(
+        "supply_date",
+        "A day of supply that the tax rates know",
+        f"No VAT rate is kept for {day}. Correct the date of the {draft.source.kind}, or invoice it by hand.",
+    )
 
 
 def _refused(problem: DocumentInvalid | IrnInvalid | KeyFileInvalid) -> Missing:

@@ -20,3 +20,9 @@ def withdraw_drafts(*, connection: Connection, kind: str, external_ids: Sequence
     )
     _, deleted = drafts.delete()
     return deleted.get("invoices.Invoice", 0)
+
+
+def open_draft_ids(*, connection: Connection, kind: str) -> list[str]:
+    """Return the external ids of the sources whose drafts wait for a fact, in the order in which they were made."""
+    drafts = Invoice.objects.open_drafts().filter(connection=connection, source_kind=kind)
+    return list(drafts.order_by("pk").values_list("source_external_id", flat=True))

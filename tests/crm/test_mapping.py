@@ -144,3 +144,32 @@ def test_an_organizations_own_property_names_are_asked_for() -> None:
     assert "tin" not in names.of_company()
     company = mapping.to_company({"id": "5", "properties": {"tax_id": "90012345-0001", "name": "Adupe"}}, names)
     assert company.tin == "90012345-0001"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pipeline", "p" * 101),
+        ("dealstage", "s" * 101),
+        ("hubspot_owner_id", "9" * 101),
+        ("deal_currency_code", "ßab"),
+        ("deal_currency_code", "Naira"),
+        ("closedate", "9999-12-31T23:59:59.999Z"),
+    ],
+)
+def test_a_value_that_no_column_can_hold_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(NotReadable, match=f"{name} is “"):
+        mapping.to_deal(raw_deal(**{name: value}), context(), lines=[])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("hs_line_item_currency_code", "Naira"), ("hs_position_on_quote", "99999999999")]
+)
+def test_a_line_with_a_value_that_no_column_can_hold_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(NotReadable, match=f"{name} is “"):
+        mapping.to_line({"id": "71", "properties": {name: value}}, PropertyNames())
+
+
+def test_former_ids_are_told_apart_and_never_hold_the_deals_own() -> None:
+    deal = mapping.to_deal(raw_deal(hs_merged_object_ids="88; 77;901;"), context(), lines=[])
+    assert deal.former_ids == ("77", "88")

@@ -16,7 +16,6 @@ from crm.connector import CRMConnector
 from crm.hubspot.connector import HubSpotConnector
 from crm.models import Company, Contact, Deal, DealLine, Owner, Pipeline
 from crm.services import invoice_due_deals, sync_deals
-from integrations.base import http
 from integrations.base.errors import NotFound
 from integrations.models import Connection, ConnectionStatus, Quarantine, RunStatus, SyncCursor
 from integrations.services.connections import connector_for
@@ -24,12 +23,7 @@ from integrations.services.syncs import SyncNotPossible
 from invoices.models import Invoice
 from tests.sandbox_process import SandboxProcess
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "MAX_WAIT", 0.01)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_waits")]
 
 
 @pytest.fixture
@@ -252,7 +246,7 @@ def test_counts_records_and_cursor_commit_together(connection: Connection, monke
         raise RuntimeError("the process fails here")
 
     save_deals = storage.save_deals
-    monkeypatch.setattr("crm.services.save_deals", break_after_saving)
+    monkeypatch.setattr(storage, "save_deals", break_after_saving)
     with pytest.raises(RuntimeError):
         sync_deals(connection=connection)
     assert not Deal.objects.exists()

@@ -1,0 +1,101 @@
+"""Turning a connection's due deals into invoices and drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from crm.converters import deal_to_draft
+from crm.models import Deal
+from crm.readback import to_record
+from crm.services.reading import STREAM, refresh_deals
+from integrations.base.errors import IntegrationError
+from integrations.base.records import Unreadable
+from integrations.base.registry import get_connector_class
+from integrations.models import Connection, Quarantine
+from integrations.services.quarantine import release, set_aside
+from invoices.drafts import InvoiceDraft
+from invoices.services.issuing import Issued, issue_drafts
+
+logger = structlog.get_logger(__name__)
+
+CONVERSION = "conversion"  # the quarantine of deals that were read and that our own converter broke on
+INVOICES_A_TRANSACTION = 100
+# Lines and associations change without moving a deal's change time, so what was stored longer ago is read again
+# before it becomes an invoice.
+FRESH = timedelta(minutes=15)
+
+
+def invoice_due_deals(*, connection: Connection, only: Sequence[str] = ()) -> list[Issued]:
+    """Turn this connection's due deals into invoices and drafts, a hundred a transaction; return what became of each.
+
+    `only` limits it to some external ids. A deal that another worker holds is left to it, a quarantined one to its
+    release. What was stored too long ago is read again first; while it cannot be read, it stays due.
+    """
+    issued = _invoice(connection, only, read_now=())
+    stale = list(_due(connection, only).values_list("external_id", flat=True)) if connection.is_active else []
+    for start in range(0, len(stale), INVOICES_A_TRANSACTION):
+        batch = stale[start : start + INVOICES_A_TRANSACTION]
+        try:
+            refresh_deals(connection=connection, external_ids=batch)
+        except IntegrationError as problem:
+            logger.warning("due_deals_not_read_again", connection=connection.pk, reason=problem.sentence)
+            break
+        issued += _invoice(connection, batch, read_now=batch)
+    return issued
+
+
+def due_count(*, connection: Connection) -> int:
+    """Return how many deals wait to be looked at for invoicing."""
+    return Deal.objects.due().filter(connection=connection).count()
+
+
+def _invoice(connection: Connection, only: Sequence[str], *, read_now: Collection[str]) -> list[Issued]:
+    issued: list[Issued] = []
+    provider = get_connector_class(connection.provider).info.name
+    while True:
+        with transaction.atomic():
+            deals = list(_fresh(connection, only, read_now)[:INVOICES_A_TRANSACTION])
+            if not deals:
+                return issued
+            drafts = [draft for deal in deals if (draft := _draft_or_quarantine(deal, provider)) is not None]
+            issued += issue_drafts(organization=connection.organization, drafts=drafts)
+            release(
+                connection=connection,
+                stream=CONVERSION,
+                external_ids=[draft.source.external_id for draft in drafts],
+            )
+            Deal.objects.filter(pk__in=[deal.pk for deal in deals]).update(invoice_due=False)
+
+
+def _due(connection: Connection, only: Sequence[str]) -> Any:
+    unreadable = Quarantine.objects.filter(connection=connection, stream=STREAM, resolved_at=None)
+    due = Deal.objects.due().filter(connection=connection).exclude(external_id__in=unreadable.values("external_id"))
+    return due.filter(external_id__in=only).order_by("pk") if only else due.order_by("pk")
+
+
+def _fresh(connection: Connection, only: Sequence[str], read_now: Collection[str]) -> Any:
+    """Return due deals that were read a moment ago, locked; those in another worker's hands are passed over."""
+    fresh = Q(stored_at__gte=timezone.now() - FRESH) | Q(external_id__in=list(read_now))
+    due = _due(connection, only).filter(fresh).select_for_update(skip_locked=True, of=("self",))
+    return due.select_related("company", "contact").prefetch_related("lines", "aliases")
+
+
+def _draft_or_quarantine(deal: Deal, provider: str) -> InvoiceDraft | None:
+    try:
+        return deal_to_draft(to_record(deal), connection_id=deal.connection_id, provider=provider)
+    except Exception as problem:  # one deal that breaks our converter must not hold back ninety-nine others
+        logger.exception("deal_not_converted", deal=deal.external_id)
+        reason = f"An error of ours stopped its conversion ({type(problem).__name__}). Tell support."
+        set_aside(
+            connection=deal.connection,
+            stream=CONVERSION,
+            unreadable=[Unreadable(deal.external_id, reason, deal.payload)],
+        )
+        return None

@@ -1,0 +1,214 @@
+"""Reading deals: all of them, what changed, some by id; and what a read would change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from crm import storage
+from crm.connector import CRMConnector
+from crm.models import Deal, DealAlias
+from integrations.base.errors import IntegrationError, PermanentError, TransientError
+from integrations.base.records import Page
+from integrations.models import Connection, SyncCursor, SyncRun
+from integrations.services.connections import connector_for
+from integrations.services.quarantine import release, set_aside
+from integrations.services.syncs import FULL, PREVIEW, WINDOW, Plan, SaveCounts, StreamReader, run_sync
+from invoices.services.withdrawing import open_draft_ids
+
+logger = structlog.get_logger(__name__)
+
+STREAM = "deals"
+OVERLAP = timedelta(minutes=10)  # HubSpot's search index lags behind writes by moments; supaglue lost deals without it
+# A record stays 90 days in the recycle bin; one that left both the bin and the lists is looked for no longer.
+BIN_DAYS = timedelta(days=100)
+LAST_STAGE = {"stage": "beside the list"}  # the cursor once the list or the window is read to its end
+
+
+def sync_deals(
+    *,
+    connection: Connection,
+    full: bool = False,
+    days_back: int = 30,
+    on_page: Callable[[SyncRun], None] | None = None,
+) -> SyncRun:
+    """Read a connection's deals: everything the first time or when `full`, else what changed.
+
+    What changed is read since the earlier of `days_back` days ago and the end of the last complete read, so that a
+    long outage loses nothing. Then the archived ones, and again the deals whose drafts wait for a fact. An unfinished
+    read goes on where it stopped, and a full one is not given up for a window. Raises SyncNotPossible.
+    """
+    connector = crm_connector(connection)
+
+    def plan() -> Plan:
+        cursor, mode = _next_read(connection, full=full, days_back=days_back)
+        return Plan(mode, cursor, _expected(connector, cursor, mode))
+
+    try:
+        return run_sync(
+            connection=connection,
+            stream=StreamReader(
+                name=STREAM,
+                plan=plan,
+                read=lambda plan: _read(connector, connection, plan),
+                save=lambda page: save_page(connection=connection, page=page),
+                statistics=connector.statistics,
+            ),
+            on_page=on_page,
+        )
+    finally:
+        connector.close()
+
+
+def preview_deals(
+    *,
+    connection: Connection,
+    full: bool = True,
+    days_back: int = 30,
+    on_page: Callable[[SyncRun], None] | None = None,
+) -> SyncRun:
+    """Read as a sync would and say what it would change, record by record; nothing of it is stored but the run."""
+    connector = crm_connector(connection)
+    now = timezone.now()
+
+    def read(_plan: Plan) -> Iterator[Page]:
+        if full:
+            return connector.read_deals({})
+        return connector.read_changed_deals(now - timedelta(days=days_back), now, {})
+
+    try:
+        return run_sync(
+            connection=connection,
+            stream=StreamReader(
+                name=STREAM,
+                plan=lambda: Plan(PREVIEW, None, _count(connector, None if full else now - timedelta(days=days_back))),
+                read=read,
+                save=lambda page: storage.compare_deals(connection=connection, records=page.records),
+                statistics=connector.statistics,
+            ),
+            on_page=on_page,
+        )
+    finally:
+        connector.close()
+
+
+def refresh_deals(*, connection: Connection, external_ids: Sequence[str]) -> None:
+    """Read these deals anew, by batches, and store them; those that are gone become archived, merged ones are followed.
+
+    Raises what the connector raises: the pages before are stored then.
+    """
+    connector = crm_connector(connection)
+    try:
+        for page in connector.read_deals_by_id(external_ids):
+            with transaction.atomic():
+                save_page(connection=connection, page=page)
+                set_aside(connection=connection, stream=STREAM, unreadable=page.unreadable)
+                release(connection=connection, stream=STREAM, external_ids=[r.external_id for r in page.records])
+    finally:
+        connector.close()
+
+
+def save_page(*, connection: Connection, page: Page) -> SaveCounts:
+    """Store a page's deals and archive those that are gone, inside the caller's transaction."""
+    counts = storage.save_deals(connection=connection, records=page.records)
+    if page.gone:
+        storage.archive_deals(connection=connection, external_ids=page.gone)
+    return counts
+
+
+def crm_connector(connection: Connection) -> CRMConnector:
+    """Return the connection's connector; raises TypeError when its provider is not a CRM."""
+    connector = connector_for(connection)
+    if not isinstance(connector, CRMConnector):
+        raise TypeError(f"{connection.provider} is not a CRM.")
+    return connector
+
+
+def _next_read(connection: Connection, *, full: bool, days_back: int) -> tuple[SyncCursor, str]:
+    """Return the cursor at the place where to read on, and the mode; called while no other run can."""
+    cursor, _ = SyncCursor.objects.get_or_create(connection=connection, stream=STREAM)
+    now = timezone.now()
+    if full or cursor.complete_until is None or cursor.full_read_started_at is not None:
+        if full or cursor.full_read_started_at is None:
+            cursor.position, cursor.full_read_started_at = {}, now
+            cursor.window_since = cursor.window_until = None
+        mode = FULL
+    else:
+        mode = WINDOW
+        if cursor.window_until is None:
+            cursor.position, cursor.window_until = {}, now
+            cursor.window_since = min(cursor.complete_until - OVERLAP, now - timedelta(days=days_back))
+    cursor.save(update_fields=["position", "full_read_started_at", "window_since", "window_until", "updated_at"])
+    return cursor, mode
+
+
+def _expected(connector: CRMConnector, cursor: SyncCursor, mode: str) -> int | None:
+    """Return how many deals a read from its start will find, None for one that goes on in the middle."""
+    if cursor.position:
+        return None
+    return _count(connector, cursor.window_since if mode == WINDOW else None)
+
+
+def _count(connector: CRMConnector, since: datetime | None) -> int | None:
+    """Return the provider's own count; an estimate is no reason to fail."""
+    try:
+        return connector.count_deals({"modified_since": since} if since else {})
+    except (PermanentError, TransientError) as problem:
+        logger.info("deals_not_counted", reason=problem.sentence)
+        return None
+
+
+def _read(connector: CRMConnector, connection: Connection, plan: Plan) -> Iterator[Page]:
+    cursor = plan.cursor
+    if cursor is None:
+        raise ValueError("A sync moves a cursor.")
+    storage.save_structure(connection=connection, pipelines=connector.get_pipelines(), owners=_owners(connector))
+    seen: set[str] = set()
+    if cursor.position != LAST_STAGE:
+        for page in _changes(connector, cursor, plan.mode):
+            if plan.mode == WINDOW:
+                seen.update(record.external_id for record in page.records)
+            yield page
+    yield from _archived(connector, connection)
+    if plan.mode == WINDOW:
+        yield from _by_id(connector, [i for i in open_draft_ids(connection=connection, kind="deal") if i not in seen])
+
+
+def _changes(connector: CRMConnector, cursor: SyncCursor, mode: str) -> Iterator[Page]:
+    if mode == FULL:
+        return connector.read_deals(cursor.position)
+    if cursor.window_since is None or cursor.window_until is None:
+        raise ValueError("A window has two ends.")
+    return connector.read_changed_deals(cursor.window_since, cursor.window_until, cursor.position)
+
+
+def _archived(connector: CRMConnector, connection: Connection) -> Iterator[Page]:
+    """Yield what is in the recycle bin now, and anew what has left it: archiving and restoring move no change time."""
+    in_bin: set[str] = set()
+    for ids in connector.read_archived_ids():
+        in_bin.update(ids)
+        yield Page(records=[], cursor=LAST_STAGE, gone=ids)
+    merged = DealAlias.objects.filter(connection=connection).values("external_id")
+    ours = Deal.objects.filter(
+        connection=connection, is_archived=True, stored_at__gte=timezone.now() - BIN_DAYS
+    ).exclude(external_id__in=merged)
+    yield from _by_id(connector, [i for i in ours.values_list("external_id", flat=True) if i not in in_bin])
+
+
+def _by_id(connector: CRMConnector, external_ids: Iterable[str]) -> Iterator[Page]:
+    for page in connector.read_deals_by_id(list(external_ids)):
+        yield Page(page.records, LAST_STAGE, page.unreadable, page.gone)
+
+
+def _owners(connector: CRMConnector) -> list[Any]:
+    """Return the salespeople, none where the account did not grant their names: they are not needed for an invoice."""
+    try:
+        return connector.get_owners()
+    except IntegrationError as problem:
+        logger.info("owners_not_read", reason=problem.sentence)
+        return []

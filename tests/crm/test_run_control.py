@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from celery.signals import task_prerun
+from django.db import connection as database
+from django_celery_beat.models import PeriodicTask, PeriodicTasks
+
+from accounts.models import Organization
+from crm.models import Deal
+from crm.services import preview_deals, sync_deals
+from integrations.base.auth import Tokens
+from integrations.models import Connection, Quarantine, RunStatus, StopRequest, SyncCursor, SyncRun
+from integrations.services.connections import connect_account, disconnect
+from integrations.services.syncs import request_stop
+from tests.sandbox_process import SandboxProcess
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_waits")]
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run commit every ten deals."""
+    monkeypatch.setattr("crm.hubspot.connector.BATCH", 10)
+    monkeypatch.setattr("crm.hubspot.connector.PAGES_A_TRANSACTION", 1)
+
+
+def ask(request: StopRequest) -> Callable[[SyncRun], None]:
+    """Return what asks a run to stop once it has stored a page."""
+
+    def after_page(run: SyncRun) -> None:
+        request_stop(run=run, request=request)
+
+    return after_page
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_full_read_that_was_cut_off_goes_on_and_is_not_given_up_for_a_window(
+    connection: Connection, sandbox: SandboxProcess
+) -> None:
+    sync_deals(connection=connection)
+    complete_until = SyncCursor.objects.get().complete_until
+
+    def fail_after_one_page(run: SyncRun) -> None:
+        if run.pages == 1:
+            sandbox.fail_next("GET", "/crm/objects/2026-09/deals", status=503, times=60)
+
+    cut = sync_deals(connection=connection, full=True, on_page=fail_after_one_page)
+    assert (cut.mode, cut.status) == ("full", RunStatus.PARTIAL)
+    assert SyncCursor.objects.get().complete_until == complete_until
+    sandbox.set(fail_next=[])
+    rest = sync_deals(connection=connection)
+    assert (rest.mode, rest.status) == ("full", RunStatus.SUCCEEDED)
+    assert rest.read < sandbox.deals, "it went on from its last page"
+    assert SyncCursor.objects.get().full_read_started_at is None
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize(
+    ("request_made", "status", "next_reads"), [("pause", RunStatus.PAUSED, 30), ("cancel", RunStatus.CANCELLED, 40)]
+)
+def test_a_run_stops_after_its_page_as_it_was_asked(
+    request_made: str, status: RunStatus, next_reads: int, connection: Connection
+) -> None:
+    run = sync_deals(
+        connection=connection,
+        on_page=ask(StopRequest(request_made)),
+    )
+    assert (run.status, run.read, Deal.objects.count()) == (status, 10, 10)
+    assert run.sentence.startswith(str(status.label))
+    assert not request_stop(run=run, request=StopRequest.CANCEL), "it is not running any more"
+    following = sync_deals(connection=connection)
+    assert (following.status, following.read) == (RunStatus.SUCCEEDED, next_reads)
+
+
+def test_a_cancelled_full_read_leaves_what_was_complete_before(connection: Connection) -> None:
+    sync_deals(connection=connection)
+    sync_deals(
+        connection=connection,
+        full=True,
+        on_page=ask(StopRequest.CANCEL),
+    )
+    assert sync_deals(connection=connection).mode == "window"
+
+
+def test_a_run_knows_how_many_deals_the_provider_counts(connection: Connection, sandbox: SandboxProcess) -> None:
+    assert sync_deals(connection=connection).expected == sandbox.deals
+
+
+def test_a_preview_says_what_a_sync_would_change_and_changes_nothing(
+    connection: Connection, sandbox: SandboxProcess
+) -> None:
+    sync_deals(connection=connection)
+    first, second, third = Deal.objects.order_by("pk")[:3]
+    sandbox.edit("deals", first.external_id, dealname="Renamed shelves")
+    sandbox.edit("deals", third.external_id, amount="NaN")
+    cursor = SyncCursor.objects.values().get()
+    Deal.objects.filter(pk=second.pk).delete()
+    stored = list(Deal.objects.order_by("pk").values())
+    run = preview_deals(connection=connection)
+    assert (run.mode, run.status) == ("preview", RunStatus.SUCCEEDED)
+    assert (run.created, run.changed, run.quarantined) == (1, 1, 1)
+    assert run.sentence.startswith("Nothing was stored. A sync now would add 1, change 1")
+    assert {(found["external_id"], found["what"]) for found in run.findings} == {
+        (first.external_id, "changed"),
+        (second.external_id, "new"),
+    }
+    assert next(found["fields"] for found in run.findings if found["what"] == "changed") == ["name"]
+    assert list(Deal.objects.order_by("pk").values()) == stored
+    assert SyncCursor.objects.values().get() == cursor
+    assert not Quarantine.objects.exists()
+
+
+def test_connecting_again_after_a_disconnect_brings_the_nightly_sync_back(
+    connection: Connection, organization: Organization
+) -> None:
+    nightly = PeriodicTask.objects.get(name=f"Nightly sync of connection {connection.pk}")
+    disconnect(connection=connection)
+    nightly.refresh_from_db()
+    assert not nightly.enabled
+    told = PeriodicTasks.last_change()
+    again = connect_account(organization=organization, provider="hubspot", tokens=Tokens(access_token="pat-sandbox"))
+    nightly.refresh_from_db()
+    assert (again.pk, nightly.enabled) == (connection.pk, True)
+    assert PeriodicTasks.last_change() > told, "beat is told"
+
+
+def test_a_nightly_sync_that_staff_disabled_stays_so_when_an_account_is_renewed(
+    connection: Connection, organization: Organization
+) -> None:
+    PeriodicTask.objects.filter(name=f"Nightly sync of connection {connection.pk}").update(enabled=False)
+    connect_account(organization=organization, provider="hubspot", tokens=Tokens(access_token="pat-sandbox"))
+    assert not PeriodicTask.objects.get(name=f"Nightly sync of connection {connection.pk}").enabled
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_does_not_keep_a_connection_that_postgresql_has_closed() -> None:
+    # The worker keeps its connection between tasks, so nothing but the signal before a task looks at it.
+    task_prerun.send(sender=None)
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+    end_session(pid)
+    task_prerun.send(sender=None)
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        assert cursor.fetchone()[0] != pid
+
+
+def end_session(pid: int) -> None:
+    """End one session of the database from another one."""
+    import psycopg
+
+    facts = database.get_connection_params()
+    named = {key: facts[key] for key in ("host", "port", "user", "password", "dbname") if key in facts}
+    with psycopg.connect(**named, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [pid])
