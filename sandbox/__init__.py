@@ -30,7 +30,15 @@ Control (no keys; for tests and the demo)
     POST /_control/hubspot/associate        {"from_kind", "from_id", "to_kind", "to_id", "primary"}; dissociate undoes
     POST /_control/hubspot/lines            {"deal_id", "properties"}: one more line item
     POST /_control/hubspot/deals            {"properties", "lines": [{...}], "company_id"}: a deal with its lines
+    GET  /_control/webhooks                 {"sent", "delivered", "failed", "pending", "deliveries": the last 200}
+    POST /_control/webhooks/burst           {"events", "per_second", "batch"}: rename deals, post an event for each at
+                                            this many deliveries a second; answers with p50, p95, p99 when all are done
     POST /_control/qr                       {"payload"}: decrypt and judge the content of an invoice's QR code
+
+    Webhooks are posted once ``webhook_target`` is {"url", "secret"}. Further settings: ``webhooks_on``,
+    ``webhook_form`` ("classic" or "generic"), ``webhook_batch`` (events a delivery), ``webhook_delay_ms``,
+    ``webhook_duplicates`` (extra copies), ``webhook_shuffle``, ``webhook_timeout_s`` (5) and ``webhook_retry_gaps``
+    (seconds; the last one counts for all further ones; ten repetitions at most, none when the list is empty).
 
     One ``fail_next`` entry is {"method", "path_prefix", "status", "body", "headers", "times", "drop"}: the next
     ``times`` (1) matching requests get that answer and nothing is done; ``"drop": "before"`` closes the connection

@@ -10,12 +10,14 @@ from typing import Any
 import orjson
 
 from sandbox.control import Control
+from sandbox.control_webhooks import BURST
 from sandbox.hubspot import HubSpot
 from sandbox.hubspot_oauth import page
 from sandbox.invention import invent
 from sandbox.mbs import Authority, irn_in
 from sandbox.settings import Settings
 from sandbox.web import Request, Response, html_response
+from sandbox.webhooks import Webhooks
 
 SIGN = "/api/v1/invoice/sign"
 HOME = """<p>This server plays HubSpot and the tax authority for demonstrations and tests.</p><ul>
@@ -29,7 +31,9 @@ class Sandbox:
 
     def __init__(self, settings: Settings) -> None:
         self._started_with = settings
-        self._lock = RLock()  # the interpreter runs one thread at a time anyway: one lock costs nothing
+        self.lock = RLock()  # the interpreter runs one thread at a time anyway: one lock costs nothing
+        self.settings = settings
+        self.webhooks = Webhooks(settings)
         self.control = Control(self)
         self.reset()
 
@@ -42,7 +46,9 @@ class Sandbox:
             seed=start.seed if seed is None else seed,
             fail_next=[],
         )
-        self.hubspot = HubSpot(self.settings, invent(self.settings.deals, self.settings.seed))
+        self.webhooks.stop()
+        self.webhooks = Webhooks(self.settings)
+        self.hubspot = HubSpot(self.settings, invent(self.settings.deals, self.settings.seed), self.webhooks)
         self.authority = Authority()
         self.calls: dict[str, Counter[str]] = {"hubspot": Counter(), "mbs": Counter()}
 
@@ -56,15 +62,17 @@ class Sandbox:
 
     def _handle(self, request: Request) -> Response:
         first = request.path.strip("/").split("/")[0]
+        if request.path == BURST:
+            return self.control.handle(request)  # takes a minute: it locks for each change by itself
         if first == "_control":
-            with self._lock:
+            with self.lock:
                 return self.control.handle(request)
         if first == "":
             return html_response(200, page("HubSpot and the tax authority, played", HOME))
         side = "mbs" if first == "api" else "hubspot"
         if self.settings.latency_ms:
             time.sleep(self.settings.latency_ms / 1000)
-        with self._lock:
+        with self.lock:
             self.calls[side][request.path] += 1
             if request.path == SIGN:
                 self.authority.sign_attempts[irn_in(request.body)] += 1

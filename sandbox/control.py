@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from sandbox.control_hubspot import HubSpotControl, Refused, body_of
+from sandbox.control_webhooks import WebhookControl
 from sandbox.expected import judge_all
 from sandbox.mbs_businesses import BUSINESSES, read_qr
 from sandbox.settings import change
@@ -29,6 +30,7 @@ class Control:
             ("POST", "/_control/settings", self.settings),
             ("POST", "/_control/qr", self.qr),
             *HubSpotControl(sandbox).table,
+            *WebhookControl(sandbox).table,
         )
 
     def handle(self, request: Request) -> Response:

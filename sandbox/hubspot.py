@@ -25,6 +25,7 @@ from sandbox.hubspot_search import search
 from sandbox.ratelimit import RollingWindow
 from sandbox.settings import Settings
 from sandbox.web import Request, Response, Routes, json_response, split_path
+from sandbox.webhooks import Webhooks
 
 VERSIONS = ("2026-09", "2026-03", "v3")
 ASSOCIATION_VERSIONS = ("2026-09", "2026-03", "v4")
@@ -35,9 +36,11 @@ SPAN = 10.0
 class HubSpot:
     """One account with its data, its grants and its counters."""
 
-    def __init__(self, settings: Settings, data: Dataset) -> None:
+    def __init__(self, settings: Settings, data: Dataset, webhooks: Webhooks) -> None:
         self.settings = settings
         self.data = data
+        self.webhooks = webhooks
+        data.changed = webhooks.heard
         self.grants = Grants(settings.token_ttl)
         self.oauth = OAuthServer(self.grants)
         self._app_calls = RollingWindow(OAUTH_LIMIT, SPAN)
@@ -97,7 +100,11 @@ class HubSpot:
             raise not_found()
         request_scopes = self.grants.scopes_of(request.headers.get("Authorization", ""))
         window = self._count(request, handler == self.search)
-        response = handler(request, request_scopes, *values[1:])
+        self.webhooks.by_app = True
+        try:
+            response = handler(request, request_scopes, *values[1:])
+        finally:
+            self.webhooks.by_app = False
         if self.settings.limits and window is not self._searches:
             response.headers |= _limit_headers(window)
         return response
