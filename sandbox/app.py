@@ -4,6 +4,7 @@ import time
 import traceback
 from collections import Counter
 from dataclasses import replace
+from email.utils import formatdate
 from threading import RLock
 from typing import Any
 
@@ -37,7 +38,7 @@ class Sandbox:
         self.control = Control(self)
         self.reset()
 
-    def reset(self, deals: int | None = None, seed: int | None = None) -> None:
+    def reset(self, deals: int | None = None, seed: int | None = None, same_modified: int = 0) -> None:
         """Make fresh data, grants, registrations and counters; None keeps the size and seed of the start."""
         start = self._started_with
         self.settings = replace(
@@ -48,17 +49,21 @@ class Sandbox:
         )
         self.webhooks.stop()
         self.webhooks = Webhooks(self.settings)
-        self.hubspot = HubSpot(self.settings, invent(self.settings.deals, self.settings.seed), self.webhooks)
+        self.hubspot = HubSpot(
+            self.settings, invent(self.settings.deals, self.settings.seed, same_modified), self.webhooks
+        )
         self.authority = Authority()
         self.calls: dict[str, Counter[str]] = {"hubspot": Counter(), "mbs": Counter()}
 
     def handle(self, request: Request) -> Response:
         """Answer a call; a defect of the sandbox itself is a 500 and a traceback on its error stream."""
         try:
-            return self._handle(request)
+            response = self._handle(request)
         except Exception:
             traceback.print_exc()
-            return Response(500, b"The sandbox itself failed; its error output has the reason.", "text/plain")
+            response = Response(500, b"The sandbox itself failed; its error output has the reason.", "text/plain")
+        response.headers["Date"] = formatdate(time.time() + self.settings.clock_skew_s, usegmt=True)
+        return response
 
     def _handle(self, request: Request) -> Response:
         first = request.path.strip("/").split("/")[0]
