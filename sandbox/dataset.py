@@ -5,6 +5,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sandbox.crm_schema import TYPES
@@ -116,16 +117,17 @@ class Table:
             before = None if properties is None else dict(properties)
             self._unindexed.setdefault(record_id, []).append((time.monotonic() + self.index_lag_s, before))
 
-    def indexed(self) -> Iterator[Record]:
-        """Walk the live records as the index knows them."""
+    def indexed(self, first_id: int = 0) -> Iterator[Record]:
+        """Walk the live records from this id on, as the index knows them."""
+        ids = islice(self.ids, bisect_left(self.ids, first_id), None)
         if not self._unindexed:
-            return iter(self)
+            return map(self.records.__getitem__, ids)
         now = time.monotonic() if self.index_lag_s else float("inf")  # a lag switched off ends for all
         for record_id, entries in list(self._unindexed.items()):
             entries[:] = [entry for entry in entries if entry[0] > now]
             if not entries:
                 del self._unindexed[record_id]
-        return (record for record in map(self._as_indexed, self.ids) if record)
+        return (record for record in map(self._as_indexed, ids) if record)
 
     def _as_indexed(self, record_id: int) -> Record | None:
         entries = self._unindexed.get(record_id)
