@@ -20,9 +20,11 @@ Control (no keys; for tests and the demo)
     GET  /_control/received[?documents=0]   what each side was asked, and what the authority registered
     GET  /_control/businesses               three sellers known to the authority, with their key files
     GET  /_control/expected                 each deal: won or not, what is wrong with it, what is payable
-    POST /_control/reset                    {"deals", "seed"}: fresh state
-    POST /_control/settings                 {"token_ttl", "limits", "latency_ms", "expire_access_tokens", "fail_next",
-                                            "merge_keeps_primary", "touch_parent"}
+    POST /_control/reset                    {"deals", "seed", "same_modified"}: fresh state; so many deals share one
+                                            modification time
+    GET  /_control/settings                 the settings as they are now
+    POST /_control/settings                 {"token_ttl", "limits", "latency_ms", "expire_access_tokens", "fail_next"}
+                                            and the switches below; a reset takes all of them back
     POST /_control/hubspot/deals/{id}       {"properties": {...}}: edit a deal; no value is checked
     POST /_control/hubspot/records/{kind}/{id}   the same for line_items, companies, contacts
     POST /_control/hubspot/archive          {"kind", "id"}: into the recycle bin; restore takes it out again
@@ -30,7 +32,22 @@ Control (no keys; for tests and the demo)
     POST /_control/hubspot/associate        {"from_kind", "from_id", "to_kind", "to_id", "primary"}; dissociate undoes
     POST /_control/hubspot/lines            {"deal_id", "properties"}: one more line item
     POST /_control/hubspot/deals            {"properties", "lines": [{...}], "company_id"}: a deal with its lines
+    GET  /_control/webhooks                 {"sent", "delivered", "failed", "pending", "deliveries": the last 200}
+    POST /_control/webhooks/burst           {"events", "per_second", "batch"}: rename deals, post an event for each at
+                                            this many deliveries a second; answers with p50, p95, p99 when all are done
     POST /_control/qr                       {"payload"}: decrypt and judge the content of an invoice's QR code
+
+    Switches of HubSpot's bad days: ``index_lag_s`` (search sees a write only then), ``refuse_refresh``, ``bad_hub``,
+    ``drop_refresh_token`` (left out of the refresh answer), ``rate_limit`` {"kind": "ten_secondly", "search" or
+    "daily", "retry_after": null or seconds, "times"}, ``locked_423`` (times), ``migrating_477`` {"retry_after",
+    "times"}, ``bad_gateway_html`` (times), ``missing_scopes`` [...], ``number_ids`` (false: ``toObjectId`` as text),
+    ``clock_skew_s`` (Date headers and webhooks), ``merge_keeps_primary`` (deals too), ``touch_parent`` (lines and
+    associations move the deal's modification time). An address over 8 KB is always a 414.
+
+    Webhooks are posted once ``webhook_target`` is {"url", "secret"}. Further settings: ``webhooks_on``,
+    ``webhook_form`` ("classic" or "generic"), ``webhook_batch`` (events a delivery), ``webhook_delay_ms``,
+    ``webhook_duplicates`` (extra copies), ``webhook_shuffle``, ``webhook_timeout_s`` (5) and ``webhook_retry_gaps``
+    (seconds; the last one counts for all further ones; ten repetitions at most, none when the list is empty).
 
     One ``fail_next`` entry is {"method", "path_prefix", "status", "body", "headers", "times", "drop"}: the next
     ``times`` (1) matching requests get that answer and nothing is done; ``"drop": "before"`` closes the connection

@@ -4,18 +4,21 @@ import time
 import traceback
 from collections import Counter
 from dataclasses import replace
+from email.utils import formatdate
 from threading import RLock
 from typing import Any
 
 import orjson
 
 from sandbox.control import Control
+from sandbox.control_webhooks import BURST
 from sandbox.hubspot import HubSpot
 from sandbox.hubspot_oauth import page
 from sandbox.invention import invent
 from sandbox.mbs import Authority, irn_in
 from sandbox.settings import Settings
 from sandbox.web import Request, Response, html_response
+from sandbox.webhooks import Webhooks
 
 SIGN = "/api/v1/invoice/sign"
 HOME = """<p>This server plays HubSpot and the tax authority for demonstrations and tests.</p><ul>
@@ -29,11 +32,13 @@ class Sandbox:
 
     def __init__(self, settings: Settings) -> None:
         self._started_with = settings
-        self._lock = RLock()  # the interpreter runs one thread at a time anyway: one lock costs nothing
+        self.lock = RLock()  # the interpreter runs one thread at a time anyway: one lock costs nothing
+        self.settings = settings
+        self.webhooks = Webhooks(settings)
         self.control = Control(self)
         self.reset()
 
-    def reset(self, deals: int | None = None, seed: int | None = None) -> None:
+    def reset(self, deals: int | None = None, seed: int | None = None, same_modified: int = 0) -> None:
         """Make fresh data, grants, registrations and counters; None keeps the size and seed of the start."""
         start = self._started_with
         self.settings = replace(
@@ -42,29 +47,37 @@ class Sandbox:
             seed=start.seed if seed is None else seed,
             fail_next=[],
         )
-        self.hubspot = HubSpot(self.settings, invent(self.settings.deals, self.settings.seed))
+        self.webhooks.stop()
+        self.webhooks = Webhooks(self.settings)
+        self.hubspot = HubSpot(
+            self.settings, invent(self.settings.deals, self.settings.seed, same_modified), self.webhooks
+        )
         self.authority = Authority()
         self.calls: dict[str, Counter[str]] = {"hubspot": Counter(), "mbs": Counter()}
 
     def handle(self, request: Request) -> Response:
         """Answer a call; a defect of the sandbox itself is a 500 and a traceback on its error stream."""
         try:
-            return self._handle(request)
+            response = self._handle(request)
         except Exception:
             traceback.print_exc()
-            return Response(500, b"The sandbox itself failed; its error output has the reason.", "text/plain")
+            response = Response(500, b"The sandbox itself failed; its error output has the reason.", "text/plain")
+        response.headers["Date"] = formatdate(time.time() + self.settings.clock_skew_s, usegmt=True)
+        return response
 
     def _handle(self, request: Request) -> Response:
         first = request.path.strip("/").split("/")[0]
+        if request.path == BURST:
+            return self.control.handle(request)  # takes a minute: it locks for each change by itself
         if first == "_control":
-            with self._lock:
+            with self.lock:
                 return self.control.handle(request)
         if first == "":
             return html_response(200, page("HubSpot and the tax authority, played", HOME))
         side = "mbs" if first == "api" else "hubspot"
         if self.settings.latency_ms:
             time.sleep(self.settings.latency_ms / 1000)
-        with self._lock:
+        with self.lock:
             self.calls[side][request.path] += 1
             if request.path == SIGN:
                 self.authority.sign_attempts[irn_in(request.body)] += 1

@@ -1,12 +1,14 @@
 """The control endpoint: look at what happened, reset, change settings, plant values. Loopback only."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from sandbox.control_hubspot import HubSpotControl, Refused, body_of
+from sandbox.control_webhooks import WebhookControl
 from sandbox.expected import judge_all
 from sandbox.mbs_businesses import BUSINESSES, read_qr
 from sandbox.settings import change
@@ -26,9 +28,11 @@ class Control:
             ("GET", "/_control/businesses", self.businesses),
             ("GET", "/_control/expected", self.expected),
             ("POST", "/_control/reset", self.reset),
+            ("GET", "/_control/settings", self.show_settings),
             ("POST", "/_control/settings", self.settings),
             ("POST", "/_control/qr", self.qr),
             *HubSpotControl(sandbox).table,
+            *WebhookControl(sandbox).table,
         )
 
     def handle(self, request: Request) -> Response:
@@ -50,8 +54,11 @@ class Control:
         """GET: calls of each side, and what the authority registered and refused."""
         report = self.sandbox.authority.report(request.argument("documents", "1") != "0")
         counts = self.sandbox.calls
-        sides = {side: {"calls": sum(counts[side].values()), "by_path": dict(counts[side])} for side in counts}
+        sides: dict[str, dict[str, Any]] = {
+            side: {"calls": sum(counts[side].values()), "by_path": dict(counts[side])} for side in counts
+        }
         sides["mbs"] |= report
+        sides["hubspot"]["uninstalls"] = self.sandbox.hubspot.grants.uninstalls
         return json_response(200, sides)
 
     def businesses(self, request: Request) -> Response:
@@ -63,13 +70,17 @@ class Control:
         return json_response(200, judge_all(self.sandbox.hubspot.data))
 
     def reset(self, request: Request) -> Response:
-        """POST: start afresh, with another size or seed if given."""
+        """POST: start afresh, with another size or seed if given; `same_modified` deals share one modified time."""
         body = body_of(request)
-        for name in ("deals", "seed"):
-            if not isinstance(body.get(name, 0), int) or body.get(name, 0) < 0:
+        for name in ("deals", "seed", "same_modified"):
+            if type(body.get(name, 0)) is not int or body.get(name, 0) < 0:
                 return _problem(400, f"{name} must be a whole number of 0 or more.")
-        self.sandbox.reset(deals=body.get("deals"), seed=body.get("seed"))
+        self.sandbox.reset(deals=body.get("deals"), seed=body.get("seed"), same_modified=body.get("same_modified", 0))
         return json_response(200, {"ok": True, "deals": self.sandbox.settings.deals})
+
+    def show_settings(self, request: Request) -> Response:
+        """GET: the settings as they are now; counted faults show what is left of them."""
+        return json_response(200, asdict(self.sandbox.settings))
 
     def settings(self, request: Request) -> Response:
         """POST: change settings of the running sandbox; a reset takes them back."""
@@ -78,7 +89,7 @@ class Control:
         problem = change(self.sandbox.settings, body)
         if problem:
             return _problem(400, problem)
-        self.sandbox.hubspot.grants.token_ttl = self.sandbox.settings.token_ttl
+        self.sandbox.hubspot.apply_settings()
         if expire:
             self.sandbox.hubspot.grants.expire_all()
         return json_response(200, {"ok": True})

@@ -182,9 +182,8 @@ OPTIONS = {
 }
 
 
-def property_json(kind: str, name: str) -> dict[str, Any]:
+def property_json(kind: str, name: str, type_name: str) -> dict[str, Any]:
     """Return a property definition as the properties API shows it."""
-    type_name = TYPES[kind][name]
     options = [
         {"label": value, "value": value, "displayOrder": order, "hidden": False}
         for order, value in enumerate(OPTIONS.get(name, ()))

@@ -1,9 +1,11 @@
 """The CRM's records in memory: tables, links between records, edits."""
 
+import time
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sandbox.crm_schema import TYPES
@@ -76,6 +78,8 @@ class Table:
         self.merged: dict[int, int] = {}
         self.types = dict(TYPES[kind.plural])
         self.custom: dict[str, dict[str, Any]] = {}
+        self.index_lag_s = 0.0
+        self._unindexed: dict[int, list[tuple[float, dict[str, str] | None]]] = {}
         self._last_id = self.ids[-1] if self.ids else 0
 
     def find(self, text: str) -> Record | None:
@@ -98,6 +102,7 @@ class Table:
 
     def put(self, record: Record) -> None:
         """Make a record live."""
+        self.remember(record.id, None)
         self.records[record.id] = record
         insort(self.ids, record.id)
 
@@ -105,6 +110,31 @@ class Table:
         """Take a record out of the live ones."""
         self.ids.pop(bisect_left(self.ids, record_id))
         return self.records.pop(record_id)
+
+    def remember(self, record_id: int, properties: dict[str, str] | None) -> None:
+        """Keep what searches show of a record until the index has caught up; None for a record that is new."""
+        if self.index_lag_s:
+            before = None if properties is None else dict(properties)
+            self._unindexed.setdefault(record_id, []).append((time.monotonic() + self.index_lag_s, before))
+
+    def indexed(self, first_id: int = 0) -> Iterator[Record]:
+        """Walk the live records from this id on, as the index knows them."""
+        ids = islice(self.ids, bisect_left(self.ids, first_id), None)
+        if not self._unindexed:
+            return map(self.records.__getitem__, ids)
+        now = time.monotonic() if self.index_lag_s else float("inf")  # a lag switched off ends for all
+        for record_id, entries in list(self._unindexed.items()):
+            entries[:] = [entry for entry in entries if entry[0] > now]
+            if not entries:
+                del self._unindexed[record_id]
+        return (record for record in map(self._as_indexed, ids) if record)
+
+    def _as_indexed(self, record_id: int) -> Record | None:
+        entries = self._unindexed.get(record_id)
+        if entries is None:
+            return self.records[record_id]
+        before = entries[0][1]
+        return None if before is None else Record(record_id, before)
 
     def __iter__(self) -> Iterator[Record]:
         """Walk the live records by id."""
@@ -177,18 +207,23 @@ class Dataset:
         """Set properties ("" clears one) and move the modification time, always forward."""
         table = self.tables[kind]
         before = dict(record.properties)
+        table.remember(record.id, before)
         for name, value in changes.items():
             if value == "" and not (kind == "deals" and name == "amount"):
                 record.properties.pop(name, None)
             else:
                 record.properties[name] = value
-        self.touch(kind, record)
+        self._move_time(kind, record)
         for name, value in changes.items():
             if before.get(name, "") != value:
                 self.changed(Change("propertyChange", table.kind, record.id, {"name": name, "value": value}))
 
     def touch(self, kind: str, record: Record) -> None:
-        """Move a record's modification time, always forward."""
+        """Move a record's modification time, always forward, and change nothing else."""
+        self.tables[kind].remember(record.id, record.properties)
+        self._move_time(kind, record)
+
+    def _move_time(self, kind: str, record: Record) -> None:
         modified = self.tables[kind].kind.modified
         record.properties[modified] = max(now_text(), _just_after(record.properties[modified]))
 

@@ -4,12 +4,14 @@ from typing import Any
 
 import orjson
 
-from sandbox.crm_schema import OWNERS, PIPELINES, owner_json, pipeline_json, property_json
-from sandbox.dataset import KIND_BY_NAME, PORTAL_ID, Dataset, Kind
+from sandbox.crm_schema import OWNERS, PIPELINES, owner_json, pipeline_json
+from sandbox.dataset import KIND_BY_NAME, PORTAL_ID, Change, Dataset, Kind
+from sandbox.faults import fault
 from sandbox.hubspot_associations import batch_read_associations, labels, record_associations
-from sandbox.hubspot_errors import HubSpotError, invalid_json, not_found, rate_limited, validation_error
+from sandbox.hubspot_errors import HubSpotError, hubspot_error, invalid_json, not_found, rate_limited, validation_error
 from sandbox.hubspot_grants import SERVICE_KEY, Grants, check_scopes
 from sandbox.hubspot_oauth import OAuthServer, sunset
+from sandbox.hubspot_properties import create_definition, definition, definitions
 from sandbox.hubspot_records import (
     archive_record,
     batch_read,
@@ -25,6 +27,7 @@ from sandbox.hubspot_search import search
 from sandbox.ratelimit import RollingWindow
 from sandbox.settings import Settings
 from sandbox.web import Request, Response, Routes, json_response, split_path
+from sandbox.webhooks import Webhooks
 
 VERSIONS = ("2026-09", "2026-03", "v3")
 ASSOCIATION_VERSIONS = ("2026-09", "2026-03", "v4")
@@ -35,16 +38,19 @@ SPAN = 10.0
 class HubSpot:
     """One account with its data, its grants and its counters."""
 
-    def __init__(self, settings: Settings, data: Dataset) -> None:
+    def __init__(self, settings: Settings, data: Dataset, webhooks: Webhooks) -> None:
         self.settings = settings
         self.data = data
+        self.webhooks = webhooks
+        data.changed = self._tell
         self.grants = Grants(settings.token_ttl)
-        self.oauth = OAuthServer(self.grants)
+        self.oauth = OAuthServer(self.grants, settings)
         self._app_calls = RollingWindow(OAUTH_LIMIT, SPAN)
         self._key_calls = RollingWindow(SERVICE_KEY_LIMIT, SPAN)
         self._searches = RollingWindow(SEARCH_LIMIT, 1.0)
         self.routes = Routes(
             ("GET", "/account-info/{version}/details", self.account),
+            ("DELETE", "/appinstalls/{version}/external-install", self.uninstall),
             ("GET", "/crm/objects/{version}/{kind}", self.list_objects),
             ("POST", "/crm/objects/{version}/{kind}", self.create),
             ("POST", "/crm/objects/{version}/{kind}/search", self.search),
@@ -62,8 +68,19 @@ class HubSpot:
             ("GET", "/crm/owners/{version}", self.owners),
             ("GET", "/crm/owners/{version}/{owner}", self.owner),
             ("GET", "/crm/properties/{version}/{kind}", self.definitions),
+            ("POST", "/crm/properties/{version}/{kind}", self.create_definition),
             ("GET", "/crm/properties/{version}/{kind}/{name}", self.definition),
         )
+
+    def apply_settings(self) -> None:
+        """Let the parts that keep a copy of a setting take it up again."""
+        self.grants.token_ttl = self.settings.token_ttl
+        for table in self.data.tables.values():
+            table.index_lag_s = self.settings.index_lag_s
+
+    def _tell(self, change: Change) -> None:
+        if not self.grants.uninstalled:
+            self.webhooks.heard(change)
 
     def handle(self, request: Request) -> Response:
         """Answer a call; every refusal has HubSpot's shape."""
@@ -95,9 +112,18 @@ class HubSpot:
         handler, values = found
         if values[0] not in (ASSOCIATION_VERSIONS if "associations" in parts else VERSIONS):
             raise not_found()
+        bad_answer = fault(self.settings, is_search=handler == self.search)
+        if bad_answer:
+            return bad_answer
         request_scopes = self.grants.scopes_of(request.headers.get("Authorization", ""))
+        if self.settings.missing_scopes:
+            request_scopes = [scope for scope in request_scopes if scope not in self.settings.missing_scopes]
         window = self._count(request, handler == self.search)
-        response = handler(request, request_scopes, *values[1:])
+        self.webhooks.by_app = True
+        try:
+            response = handler(request, request_scopes, *values[1:])
+        finally:
+            self.webhooks.by_app = False
         if self.settings.limits and window is not self._searches:
             response.headers |= _limit_headers(window)
         return response
@@ -172,13 +198,13 @@ class HubSpot:
         """GET /crm/objects/{version}/{kind}/{id}/associations/{to}."""
         kind, to_kind = _kind(kind_name), _kind(to_name)
         check_scopes(scopes, [_read(kind), _read(to_kind)])
-        return record_associations(self.data, kind, to_kind, record_id, request)
+        return record_associations(self.data, kind, to_kind, record_id, request, number_ids=self.settings.number_ids)
 
     def batch_read_associations(self, request: Request, scopes: list[str], kind_name: str, to_name: str) -> Response:
         """POST /crm/associations/{version}/{kind}/{to}/batch/read."""
         kind, to_kind = _kind(kind_name), _kind(to_name)
         check_scopes(scopes, [_read(kind), _read(to_kind)])
-        return batch_read_associations(self.data, kind, to_kind, _body(request))
+        return batch_read_associations(self.data, kind, to_kind, _body(request), number_ids=self.settings.number_ids)
 
     def labels(self, request: Request, scopes: list[str], kind_name: str, to_name: str) -> Response:
         """GET /crm/associations/{version}/{kind}/{to}/labels."""
@@ -202,6 +228,14 @@ class HubSpot:
             "uiDomain": "app.hubspot.com",
             "dataHostingLocation": "na1",
         })  # fmt: skip
+
+    def uninstall(self, request: Request, scopes: list[str]) -> Response:
+        """DELETE /appinstalls/{version}/external-install: ends the app's tokens and its webhooks."""
+        check_scopes(scopes, ["oauth"])
+        if request.headers["Authorization"].endswith(SERVICE_KEY):
+            raise hubspot_error(403, "FORBIDDEN", "Only an app's OAuth token can uninstall it.")
+        self.grants.uninstall()
+        return Response(204)
 
     def pipelines(self, request: Request, scopes: list[str], kind_name: str) -> Response:
         """GET /crm/pipelines/{version}/{kind}; only deals have any."""
@@ -249,17 +283,19 @@ class HubSpot:
         """GET /crm/properties/{version}/{kind}."""
         kind = _kind(kind_name)
         check_scopes(scopes, [f"crm.schemas.{kind.plural}.read"])
-        return json_response(
-            200, {"results": [property_json(kind.plural, name) for name in self.data.tables[kind.plural].types]}
-        )
+        return definitions(self.data.tables[kind.plural])
+
+    def create_definition(self, request: Request, scopes: list[str], kind_name: str) -> Response:
+        """POST /crm/properties/{version}/{kind}."""
+        kind = _kind(kind_name)
+        check_scopes(scopes, [f"crm.schemas.{kind.plural}.write"])
+        return create_definition(self.data.tables[kind.plural], _body(request))
 
     def definition(self, request: Request, scopes: list[str], kind_name: str, name: str) -> Response:
         """GET /crm/properties/{version}/{kind}/{name}."""
         kind = _kind(kind_name)
         check_scopes(scopes, [f"crm.schemas.{kind.plural}.read"])
-        if name not in self.data.tables[kind.plural].types:
-            raise not_found()
-        return json_response(200, property_json(kind.plural, name))
+        return definition(self.data.tables[kind.plural], name)
 
 
 def _limit_headers(window: RollingWindow) -> dict[str, str]:

@@ -10,7 +10,9 @@ from sandbox.web import Request, Response, json_response
 MAX_BATCH, MAX_PAGE = 1000, 500
 
 
-def batch_read_associations(data: Dataset, kind: Kind, to_kind: Kind, body: dict[str, Any]) -> Response:
+def batch_read_associations(
+    data: Dataset, kind: Kind, to_kind: Kind, body: dict[str, Any], *, number_ids: bool
+) -> Response:
     """Answer the links of up to 1,000 records; those without any are left out and named in a 207."""
     ids = input_ids(body, MAX_BATCH)
     links = data.links(kind.plural, to_kind.plural)
@@ -20,7 +22,7 @@ def batch_read_associations(data: Dataset, kind: Kind, to_kind: Kind, body: dict
         found = links.get(int(text), []) if text.isascii() and text.isdigit() else []
         if found:
             path = f"/crm/v4/objects/{kind.plural}/{text}/associations/{to_kind.plural}"
-            page = _page(found, str(item.get("after") or "0"), MAX_PAGE, path)
+            page = _page(found, str(item.get("after") or "0"), MAX_PAGE, path, number_ids=number_ids)
             results.append({"from": {"id": text}, "to": page.pop("results"), **page})
         else:
             errors.append(_none_found(kind, to_kind, text))
@@ -45,27 +47,32 @@ def _none_found(kind: Kind, to_kind: Kind, text: str) -> dict[str, Any]:
     }
 
 
-def record_associations(data: Dataset, kind: Kind, to_kind: Kind, text: str, request: Request) -> Response:
+def record_associations(
+    data: Dataset, kind: Kind, to_kind: Kind, text: str, request: Request, *, number_ids: bool
+) -> Response:
     """Answer one record's links; none is an empty list, as it is for an id that a merge ended."""
     limit = whole_number(request.argument("limit", str(MAX_PAGE)), "limit", 1, MAX_PAGE)
     links = data.links(kind.plural, to_kind.plural)
     found = links.get(int(text), []) if text.isascii() and text.isdigit() else []
-    return json_response(200, _page(found, request.argument("after", "0") or "0", limit, request.path))
+    return json_response(
+        200, _page(found, request.argument("after", "0") or "0", limit, request.path, number_ids=number_ids)
+    )
 
 
-def _page(links: list[Link], after: str, limit: int, path: str) -> dict[str, Any]:
+def _page(links: list[Link], after: str, limit: int, path: str, *, number_ids: bool) -> dict[str, Any]:
     first = whole_number(after, "after", 0, 2**63)
     ordered = sorted(link for link in links if link.id >= first)
-    page: dict[str, Any] = {"results": [_target(link) for link in ordered[:limit]]}
+    page: dict[str, Any] = {"results": [_target(link, number_ids=number_ids) for link in ordered[:limit]]}
     if len(ordered) > limit:
         following = str(ordered[limit].id)
         page["paging"] = {"next": {"after": following, "link": f"https://api.hubapi.com{path}?after={following}"}}
     return page
 
 
-def _target(link: Link) -> dict[str, Any]:
+def _target(link: Link, *, number_ids: bool) -> dict[str, Any]:
+    """Return one end of a link; its id is a number in live answers and text by the specification."""
     types = [{"category": "HUBSPOT_DEFINED", "typeId": number, "label": LABELS.get(number)} for number in link.types]
-    return {"toObjectId": link.id, "associationTypes": types}  # a number here, text everywhere else
+    return {"toObjectId": link.id if number_ids else str(link.id), "associationTypes": types}
 
 
 def labels(kind: Kind, to_kind: Kind) -> Response:

@@ -50,6 +50,8 @@ class Grants:
         self.codes: dict[str, Code] = {}
         self.refresh_tokens: dict[str, list[str]] = {}
         self.access_tokens: dict[str, Token] = {}
+        self.uninstalls = 0
+        self.uninstalled = False  # true until the app is connected again
 
     def issue_code(self, redirect_uri: str, scopes: list[str]) -> str:
         """Return a new code for an approved consent."""
@@ -67,6 +69,7 @@ class Grants:
         if known.redirect_uri != redirect_uri:
             raise oauth_error("MISMATCH_REDIRECT_URI_AUTH_CODE", "redirect URI does not match the auth code's")
         del self.codes[code]
+        self.uninstalled = False
         refresh_token = f"na1-{secrets.token_hex(2)}-{uuid4()}"
         self.refresh_tokens[refresh_token] = known.scopes
         return self.issue(refresh_token)
@@ -88,6 +91,13 @@ class Grants:
                     token.expires = min(token.expires, time.time())
         elif text in self.access_tokens:
             self.access_tokens[text].expires = time.time()
+
+    def uninstall(self) -> None:
+        """End every token of the app, for good."""
+        self.refresh_tokens.clear()
+        self.expire_all()
+        self.uninstalls += 1
+        self.uninstalled = True
 
     def expire_all(self) -> None:
         """End every access token now; refresh tokens go on."""

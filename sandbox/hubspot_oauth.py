@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from sandbox.dataset import PORTAL_ID
 from sandbox.hubspot_errors import HubSpotError, oauth_error
 from sandbox.hubspot_grants import CLIENT_ID, CLIENT_SECRET, REQUIRED_SCOPES, SCOPES, Grants, Token
+from sandbox.settings import Settings
 from sandbox.web import Request, Response, Routes, html_response, json_response
 
 VERSIONS = ("2026-03", "2026-09", "v3")
@@ -39,8 +40,9 @@ def page(title: str, body: str) -> str:
 class OAuthServer:
     """Answers the OAuth paths."""
 
-    def __init__(self, grants: Grants) -> None:
+    def __init__(self, grants: Grants, settings: Settings) -> None:
         self.grants = grants
+        self.settings = settings
         self.routes = Routes(
             ("GET", "/oauth/authorize", self.show_consent),
             ("POST", "/oauth/authorize", self.decide),
@@ -100,6 +102,7 @@ class OAuthServer:
             if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
                 # The original does not say that the app is the wrong one.
                 raise oauth_error("BAD_REFRESH_TOKEN", "refresh token is invalid, expired or revoked")
+            self._check_refresh()
             text, token = self.grants.issue(form.get("refresh_token", ""))
         else:
             raise oauth_error("BAD_GRANT_TYPE", "missing or unknown grant type", "unsupported_grant_type")
@@ -109,10 +112,19 @@ class OAuthServer:
             "refresh_token": token.refresh_token,
             "expires_in": self.grants.token_ttl,
             "hub_id": PORTAL_ID,
-            "scopes": token.scopes,
+            "scopes": [scope for scope in token.scopes if scope not in self.settings.missing_scopes],
             "token_use": "access_token",
         }
+        if grant == "refresh_token" and self.settings.drop_refresh_token:
+            del answer["refresh_token"]
         return json_response(200, answer)
+
+    def _check_refresh(self) -> None:
+        """Raise the 400 of an account or a refresh token that a switch has ended."""
+        if self.settings.bad_hub:
+            raise oauth_error("BAD_HUB", "the hub of this token was deleted or is disabled", "access_denied")
+        if self.settings.refuse_refresh:
+            raise oauth_error("BAD_REFRESH_TOKEN", "refresh token is invalid, expired or revoked")
 
     def introspect(self, request: Request, version: str) -> Response:
         """Describe a token; a dead or unknown one is answered with ``active`` false (the original is undocumented)."""

@@ -134,17 +134,22 @@ def batch_read(data: Dataset, kind: Kind, body: dict[str, Any], *, archived: boo
         raise validation_error(f"Property '{body['idProperty']}' is not a unique identifier.")
     started = now_text()
     table = data.tables[kind.plural]
-    found = {text: _find(table, text, archived=archived) for text in ids}
-    once = {record.id: (record, since) for record, since in found.values() if record}
+    if archived:
+        bin_entries = [entry for text in ids if (entry := table.find_archived(text))]
+        found = {entry.record.id: (entry.record, entry.since) for entry in bin_entries}
+    else:
+        found = {record.id: (record, "") for text in ids if (record := table.find(text))}
     wanted = wanted_properties(table, body.get("properties"))
     content = {
         "status": "COMPLETE",
-        "results": [record_json(kind, record, wanted, since) for record, since in once.values()],
+        "results": [record_json(kind, record, wanted, since) for record, since in found.values()],
         "requestedAt": started,
         "startedAt": started,
         "completedAt": now_text(),
     }
-    missing = [text for text, (record, _) in found.items() if record is None]
+    if len(found) == len(ids):
+        return json_response(200, content)
+    missing = [text for text in dict.fromkeys(ids) if _find(table, text, archived=archived)[0] is None]
     if not missing:
         return json_response(200, content)
     error = {

@@ -57,6 +57,8 @@ def merge(data: Dataset, kind: str, primary_id: int, other_id: int, *, keep_prim
     moved = {name: value for name, value in filled.items() if name not in NEVER_MERGED and value}
     links = _take_links(data, kind, primary_id) + _take_links(data, kind, other_id)
     result = primary if keep_primary else table.add(dict(primary.properties))
+    if keep_primary:
+        table.remember(primary_id, primary.properties)
     result.properties |= moved | {"hs_merged_object_ids": _merged_ids(primary, other, result)}
     result.properties["hs_object_id"] = str(result.id)
     for old_id in {primary_id, other_id} - {result.id}:

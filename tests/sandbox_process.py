@@ -98,6 +98,11 @@ class SandboxProcess:
         """Give a deal one more line item and return its id; the deal's modification time does not move."""
         return str(self.post("/_control/hubspot/lines", {"deal_id": deal_id, "properties": properties})["id"])
 
+    def webhooks(self) -> dict[str, Any]:
+        """Return how many webhook requests were sent, delivered, given up and are open, and the last 200."""
+        found: dict[str, Any] = self.get("/_control/webhooks")
+        return found
+
     def expected(self) -> list[dict[str, Any]]:
         """Return what the sandbox itself says should become of each deal."""
         found = self.get("/_control/expected")

@@ -172,7 +172,7 @@ def test_a_reset_forgets_everything(sandbox: Client) -> None:
     assert len(sandbox.hubspot("GET", DEALS).json()["results"]) == 7
     received = sandbox.control("received")
     assert received["mbs"]["signed"] == []
-    assert received["hubspot"] == {"calls": 2, "by_path": {DEALS: 2}}
+    assert received["hubspot"] == {"calls": 2, "by_path": {DEALS: 2}, "uninstalls": 0}
 
 
 @pytest.mark.parametrize("deals", [0, 1, 3])
