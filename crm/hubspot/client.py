@@ -18,9 +18,15 @@ from integrations.base.errors import (
     RequestRejected,
 )
 from integrations.base.http import ApiClient, CallStatistics
+from integrations.base.ratelimit import AccountPacer, RateLimits
 
 BATCH = 100  # inputs of a batch read, and records of a list page: HubSpot's maximum for both
-LIMIT_HEADERS = ("X-HubSpot-RateLimit-Max", "X-HubSpot-RateLimit-Interval-Milliseconds")
+SEARCH = "search"
+# Searches have a limit of their own, five a second for all apps of an account, and no header that tells of it.
+LIMITS = RateLimits("X-HubSpot-RateLimit-Max", "X-HubSpot-RateLimit-Interval-Milliseconds", lanes={SEARCH: (5, 1.0)})
+LOCKED, LIMITED = 423, 429
+WAITABLE = {477: "HubSpot is moving this account to another region."}  # it takes up to a day
+DAILY_LIMIT_WAIT = 3600.0  # seconds; the count ends at the account's midnight, and asking hourly finds that
 SEARCH_PAGE = 200  # HubSpot's maximum for a search page
 
 
@@ -39,23 +45,37 @@ def area_path(area: str, *parts: str) -> str:
     return "/".join((f"/{area}", version, *parts))
 
 
-def limited_wait(response: requests.Response) -> float:
-    """Return the seconds to wait after a 429 without Retry-After: 1 for a search, else the ten-second window."""
+def limited_wait(response: requests.Response) -> float | None:
+    """Return the seconds to wait where an answer names no Retry-After, None where nothing is known.
+
+    After a 429: 1 for the search limit, an hour for the daily one, else the ten-second window. After a 423: 2.
+    """
+    if response.status_code == LOCKED:
+        return 2.0
+    if response.status_code != LIMITED:
+        return None
+    if b'"DAILY"' in response.content or b"daily limit" in response.content:
+        return DAILY_LIMIT_WAIT
     return 1.0 if b"SECONDLY" in response.content and b"TEN_SECONDLY" not in response.content else 10.0
 
 
 class HubSpotClient:
-    """Calls HubSpot for one account; refreshes an access token by the clock, and once when it is refused."""
+    """Calls HubSpot for one account; refreshes an access token by the clock, and once when it is refused.
 
-    def __init__(self, credentials: CredentialManager) -> None:
+    `urgent` work may use what a backfill leaves free of the account's limits.
+    """
+
+    def __init__(self, credentials: CredentialManager, *, urgent: bool = False) -> None:
         self._credentials = credentials
+        account = f"hubspot:{credentials.connection_id}" if credentials.connection_id is not None else ""
         self._api = ApiClient(
             provider="hubspot",
             name="HubSpot",
             base_url=settings.HUBSPOT_API_BASE,
             headers=self._authorization,
             limited_wait=limited_wait,
-            limit_headers=LIMIT_HEADERS,
+            pacer=AccountPacer(LIMITS, account, urgent=urgent),
+            waitable=WAITABLE,
         )
 
     @property
@@ -110,7 +130,7 @@ class HubSpotClient:
 
     def search_deals(self, query: Mapping[str, Any]) -> dict[str, Any]:
         """Return one page of a search; see HubSpot's limits of 10,000 results and 5 searches a second."""
-        return _object(self._call("POST", object_path("deals", "search"), json=query))
+        return _object(self._call("POST", object_path("deals", "search"), json=query, lane=SEARCH))
 
     def batch_read(self, kind: str, ids: Iterable[str], properties: Sequence[str]) -> list[dict[str, Any]]:
         """Return up to 100 records by id, in no promised order; ids that are gone are left out."""
@@ -191,10 +211,6 @@ def _as_our_error(refusal: RequestRejected) -> IntegrationError:
         )
     if refusal.status == 404:
         return NotFound("HubSpot has no such record, or it was archived.", **facts)
-    if refusal.status == 477:
-        return RequestRejected(
-            "HubSpot is moving this account to another region; reading goes on when it has.", **facts
-        )
     said = str(body.get("message") or "")[:300]
     return RequestRejected(f"HubSpot refused the request (HTTP {refusal.status}). {said}".strip(), body=body, **facts)
 

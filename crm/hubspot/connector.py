@@ -59,7 +59,7 @@ class HubSpotConnector(CRMConnector):
 
     def __init__(self, connection_config: ConnectionConfig) -> None:
         super().__init__(connection_config)
-        self.client = HubSpotClient(connection_config.credentials)
+        self.client = HubSpotClient(connection_config.credentials, urgent=connection_config.urgent)
         self.names = mapping.PropertyNames.from_options(connection_config.options)
 
     @classmethod

@@ -20,6 +20,7 @@ from integrations.base.records import Unreadable
 from integrations.base.registry import get_connector_class
 from integrations.models import Connection, Quarantine
 from integrations.services.quarantine import release, set_aside
+from integrations.services.syncs import may_be_read
 from invoices.drafts import InvoiceDraft
 from invoices.services.issuing import Issued, issue_drafts
 
@@ -39,7 +40,7 @@ def invoice_due_deals(*, connection: Connection, only: Sequence[str] = ()) -> li
     release. What was stored too long ago is read again first; while it cannot be read, it stays due.
     """
     issued = _invoice(connection, only, read_now=())
-    stale = list(_due(connection, only).values_list("external_id", flat=True)) if connection.is_active else []
+    stale = list(_due(connection, only).values_list("external_id", flat=True)) if may_be_read(connection) else []
     for start in range(0, len(stale), INVOICES_A_TRANSACTION):
         batch = stale[start : start + INVOICES_A_TRANSACTION]
         try:

@@ -102,7 +102,7 @@ def refresh_deals(*, connection: Connection, external_ids: Sequence[str]) -> Non
 
     Raises what the connector raises: the pages before are stored then.
     """
-    connector = crm_connector(connection)
+    connector = crm_connector(connection, urgent=True)
     try:
         for page in connector.read_deals_by_id(external_ids):
             with transaction.atomic():
@@ -121,9 +121,9 @@ def save_page(*, connection: Connection, page: Page) -> SaveCounts:
     return counts
 
 
-def crm_connector(connection: Connection) -> CRMConnector:
+def crm_connector(connection: Connection, *, urgent: bool = False) -> CRMConnector:
     """Return the connection's connector; raises TypeError when its provider is not a CRM."""
-    connector = connector_for(connection)
+    connector = connector_for(connection, urgent=urgent)
     if not isinstance(connector, CRMConnector):
         raise TypeError(f"{connection.provider} is not a CRM.")
     return connector

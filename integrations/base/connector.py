@@ -69,13 +69,17 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionConfig:
-    """What a connector needs to know of one connection; `options` holds the organization's own choices."""
+    """What a connector needs to know of one connection; `options` holds the organization's own choices.
+
+    `urgent` work goes before a backfill where the provider's limit is shared.
+    """
 
     credentials: CredentialManager
     connection_id: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     time_zone: str = "Africa/Lagos"
     currency: str = "NGN"
+    urgent: bool = False
 
 
 class BaseConnector(ABC):

@@ -20,7 +20,7 @@ from integrations.base.errors import (
     TransientError,
     UnknownOutcome,
 )
-from integrations.base.ratelimit import WindowPacer
+from integrations.base.ratelimit import GENERAL, AccountPacer, RateLimits
 
 logger = structlog.get_logger(__name__)
 
@@ -28,6 +28,8 @@ USER_AGENT = "TaxPoynt/0.1"
 POOL_SIZE = 16  # above the number of fetchers of one run, so that no connection is opened and thrown away
 TRIES = 3
 MAX_WAIT = 15.0  # seconds; a longer wait belongs to the task, not to a worker that sits still
+LONG_WAIT = 60.0  # seconds; who asks for more must not be asked again before it is over
+LONGEST_WAIT = 86_400.0  # a day: whatever is asked for, it is tried again then
 GATEWAY_STATUSES = frozenset({423, 502, 503, 504, 521, 522, 523, 524})
 
 
@@ -48,20 +50,21 @@ class CallStatistics:
             self.waited_seconds += waited
 
 
-def retry_wait(response: requests.Response | None, attempt: int) -> float:
-    """Return the seconds to wait before another try: what the answer asks for, clamped, else 0.5, 1, 2 …"""
-    asked = response.headers.get("Retry-After", "") if response is not None else ""
-    if asked.replace(".", "", 1).isdigit():
-        return min(float(asked), MAX_WAIT)
-    return min(0.5 * 2**attempt, MAX_WAIT)
+def asked_wait(response: requests.Response) -> float | None:
+    """Return the seconds that an answer asks to wait, a day at most; None when it names none."""
+    asked = response.headers.get("Retry-After", "")
+    if not (asked.isascii() and asked.replace(".", "", 1).isdigit()):
+        return None
+    return min(float(asked), LONGEST_WAIT)
 
 
 class ApiClient:
     """Calls one outside system.
 
-    `headers` is called before each request, so that a fresh token is always used. `limited_wait` reads the wait
-    in seconds from a 429 that names no Retry-After; `limit_headers` are the two that WindowPacer reads. A repeat
-    happens only where it is harmless: `repeatable`.
+    `headers` is called before each request, so that a fresh token is always used. `limited_wait` reads the wait in
+    seconds from an answer that asks to wait and names no Retry-After; `waitable` are the provider's own statuses for
+    *later*, each with its sentence; `pacer` is waited for before each call. A repeat happens only where it is
+    harmless: `repeatable`.
     Raises RateLimited and TransientError after three tries, UnknownOutcome when an unrepeatable call broke off,
     RequestRejected for any other answer of 400 and above, InvalidResponse for a body that is not JSON.
     """
@@ -73,8 +76,9 @@ class ApiClient:
         name: str,
         base_url: str,
         headers: Callable[[], Mapping[str, str]] | None = None,
-        limited_wait: Callable[[requests.Response], float] | None = None,
-        limit_headers: tuple[str, str] = ("", ""),
+        limited_wait: Callable[[requests.Response], float | None] | None = None,
+        pacer: AccountPacer | None = None,
+        waitable: Mapping[int, str] | None = None,
         connect_timeout: float = 10.0,
         read_timeout: float = 30.0,
     ) -> None:
@@ -84,8 +88,9 @@ class ApiClient:
         self.statistics = CallStatistics()
         self._headers = headers or dict
         self._limited_wait = limited_wait
+        self._waitable = waitable or {}
         self._timeout = (connect_timeout, read_timeout)
-        self._pacer = WindowPacer(*limit_headers)
+        self._pacer = pacer or AccountPacer(RateLimits())
         self._session = requests.Session()
         self._session.headers["User-Agent"] = USER_AGENT
         # Proxies and .netrc of the machine must not reroute or add credentials to a tenant's calls.
@@ -113,10 +118,11 @@ class ApiClient:
         form: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
         read_timeout: float | None = None,
+        lane: str = GENERAL,
     ) -> Any:
         """Make one call and return its decoded JSON (None for an empty body).
 
-        `body` is sent byte for byte as JSON; `repeatable` defaults to True for GET only.
+        `body` is sent byte for byte as JSON; `repeatable` defaults to True for GET only; `lane` is the pacer's.
         """
         response = self.send(
             method,
@@ -126,6 +132,7 @@ class ApiClient:
             content_type="application/x-www-form-urlencoded" if form is not None else "application/json",
             repeatable=method == "GET" if repeatable is None else repeatable,
             read_timeout=read_timeout,
+            lane=lane,
         )
         return self._decode(response)
 
@@ -139,13 +146,14 @@ class ApiClient:
         content_type: str,
         repeatable: bool,
         read_timeout: float | None,
+        lane: str = GENERAL,
     ) -> requests.Response:
         """Send with up to three tries and return an answer below 400."""
         timeout = (self._timeout[0], read_timeout or self._timeout[1])
         for attempt in range(TRIES):
             last = not repeatable or attempt == TRIES - 1
             try:
-                self.statistics.add(calls=1, waited=self._pacer.wait())
+                self.statistics.add(calls=1, waited=self._pacer.wait(lane))
                 response = self._session.request(
                     method,
                     self.base_url + path,
@@ -164,13 +172,13 @@ class ApiClient:
                 if response.status_code < 400:
                     return response
                 error = self._refusal(response)
-            if last or isinstance(error, UnknownOutcome):
+            if last or isinstance(error, UnknownOutcome) or (error.retry_after or 0) > LONG_WAIT:
                 raise error
             self._pause(error, attempt)
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _pause(self, error: TransientError, attempt: int) -> None:
-        wait = min(error.retry_after, MAX_WAIT) if error.retry_after else retry_wait(None, attempt)
+        wait = min(error.retry_after or 0.5 * 2**attempt, MAX_WAIT)
         logger.info("call_retried", provider=self.provider, reason=type(error).__name__, wait=round(wait, 2))
         self.statistics.add(retries=1, waited=wait)
         time.sleep(wait)
@@ -196,24 +204,21 @@ class ApiClient:
             "status": response.status_code,
             "request_id": _request_id(response),
         }
-        if response.status_code == 429:
-            wait = (
-                retry_wait(response, 0)
-                if "Retry-After" in response.headers or self._limited_wait is None
-                else self._limited_wait(response)
-            )
-            return RateLimited(f"{self.name} asks for fewer calls.", retry_after=wait, **facts)
-        if response.status_code in GATEWAY_STATUSES or response.status_code >= 500:
-            return TransientError(
-                f"{self.name} does not answer properly (HTTP {response.status_code}).",
-                retry_after=retry_wait(response, 0) if "Retry-After" in response.headers else None,
-                **facts,
-            )
+        status = response.status_code
+        if status == 429:
+            return RateLimited(f"{self.name} asks for fewer calls.", retry_after=self._wait_for(response), **facts)
+        if status in self._waitable or status in GATEWAY_STATUSES or status >= 500:
+            sentence = self._waitable.get(status, f"{self.name} does not answer properly (HTTP {status}).")
+            return TransientError(sentence, retry_after=self._wait_for(response), **facts)
         raise RequestRejected(
             f"{self.name} refused the request (HTTP {response.status_code}).",
             body=_loads_or_none(response),
             **facts,
         )
+
+    def _wait_for(self, response: requests.Response) -> float | None:
+        asked = asked_wait(response)
+        return self._limited_wait(response) if asked is None and self._limited_wait else asked
 
     def _decode(self, response: requests.Response) -> Any:
         if not response.content:

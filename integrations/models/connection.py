@@ -40,6 +40,9 @@ class Connection(models.Model):
     sync_requested_at = models.DateTimeField(
         null=True, blank=True, help_text=_("Somebody or something wants a sync; cleared when one starts.")
     )
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text=_("The provider asked not to be called before this instant.")
+    )
     last_good_call_at = models.DateTimeField(null=True, blank=True)
     connected_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"

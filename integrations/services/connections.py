@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from django_scopes import scopes_disabled
@@ -127,6 +129,13 @@ def mark_needs_reauthorization(*, connection: Connection, sentence: str) -> None
     connection.problem = sentence
 
 
+def put_off(*, connection: Connection, seconds: float) -> None:
+    """Leave an account alone for as long as its provider asked, and want a sync once that is over."""
+    now = timezone.now()
+    connection.not_before = now + timedelta(seconds=seconds)
+    Connection.objects.filter(pk=connection.pk).update(not_before=connection.not_before, sync_requested_at=now)
+
+
 def disconnect(*, connection: Connection) -> None:
     """Wipe the tokens and stop the nightly sync; deals and invoices stay."""
     with transaction.atomic():
@@ -142,14 +151,19 @@ def connections_waiting_for_sync() -> list[Connection]:
     """Return active connections of every organization whose wanted sync has not started."""
     with scopes_disabled():
         return list(
-            Connection.objects.filter(status=ConnectionStatus.ACTIVE, sync_requested_at__isnull=False).order_by(
-                "sync_requested_at"
-            )[:100]
+            Connection.objects.filter(
+                Q(not_before=None) | Q(not_before__lte=timezone.now()),
+                status=ConnectionStatus.ACTIVE,
+                sync_requested_at__isnull=False,
+            ).order_by("sync_requested_at")[:100]
         )
 
 
-def connector_for(connection: Connection) -> BaseConnector:
-    """Return the connector that speaks to this connection's account, with its stored tokens."""
+def connector_for(connection: Connection, *, urgent: bool = False) -> BaseConnector:
+    """Return the connector that speaks to this connection's account, with its stored tokens.
+
+    `urgent` work may use what a backfill leaves free of the account's limits.
+    """
     return get_connector_class(connection.provider)(
         ConnectionConfig(
             credentials=CredentialManager(connection.pk),
@@ -157,5 +171,6 @@ def connector_for(connection: Connection) -> BaseConnector:
             options=connection.options,
             time_zone=connection.time_zone,
             currency=connection.currency,
+            urgent=urgent,
         )
     )

@@ -12,11 +12,11 @@ from django.db import DatabaseError, transaction
 from django.db import connection as database
 from django.utils import timezone
 
-from integrations.base.errors import IntegrationError, ReauthorizationRequired
-from integrations.base.http import CallStatistics
+from integrations.base.errors import IntegrationError, ReauthorizationRequired, TransientError
+from integrations.base.http import LONG_WAIT, CallStatistics
 from integrations.base.records import Page
 from integrations.models import Connection, RunStatus, StopRequest, SyncCursor, SyncRun
-from integrations.services.connections import mark_needs_reauthorization
+from integrations.services.connections import mark_needs_reauthorization, put_off
 from integrations.services.quarantine import release, set_aside
 
 logger = structlog.get_logger(__name__)
@@ -237,6 +237,8 @@ def _stop_short(run: SyncRun, stream: StreamReader, problem: IntegrationError) -
     logger.warning("sync_stopped_short", run=run.pk, reason=type(problem).__name__, request_id=problem.request_id)
     if isinstance(problem, ReauthorizationRequired):
         mark_needs_reauthorization(connection=run.connection, sentence=problem.sentence)
+    elif isinstance(problem, TransientError) and (problem.retry_after or 0) > LONG_WAIT:
+        put_off(connection=run.connection, seconds=problem.retry_after or 0)
     stored = f" {run.read} records are stored." if run.read else ""
     _finish(
         run, stream, RunStatus.PARTIAL, f"{problem.sentence}{stored} Nothing is lost: the next run goes on from here."
@@ -262,8 +264,21 @@ def connection_for_sync(connection_id: int) -> Connection:
 
 
 def check_active(connection: Connection) -> None:
-    """Raise SyncNotPossible unless the connection may be read from."""
+    """Raise SyncNotPossible unless the connection may be read from, and now."""
+    if connection.is_active and connection.not_before and connection.not_before > timezone.now():
+        raise SyncNotPossible(
+            f"{connection} asked not to be called before {connection.not_before:%d %b %Y, %H:%M} UTC. It is read then."
+        )
     if connection.is_active:
         return
     why = f" {connection.problem}" if connection.problem else ""
     raise SyncNotPossible(f"{connection} is not active ({connection.get_status_display()}), so nothing was read.{why}")
+
+
+def may_be_read(connection: Connection) -> bool:
+    """Tell whether `check_active` lets a connection pass."""
+    try:
+        check_active(connection)
+    except SyncNotPossible:
+        return False
+    return True
