@@ -12,7 +12,19 @@ from unfold.decorators import display
 
 from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, organizations
 from accounts.templatetags.show import NOTHING, ago, money, quantity
-from crm.models import Company, Contact, Deal, DealAlias, DealLine, DealVersion, Owner, Pipeline
+from crm.models import (
+    Cause,
+    Census,
+    CensusDifference,
+    Company,
+    Contact,
+    Deal,
+    DealAlias,
+    DealLine,
+    DealVersion,
+    Owner,
+    Pipeline,
+)
 from integrations.admin import ProviderOfConnectionFilter
 
 PROVENANCE = (
@@ -274,3 +286,73 @@ class OwnerAdmin(EvidenceAdmin):
     def show_state(self, owner: Owner) -> tuple[str, str]:
         """Return whether the person still works there."""
         return ("left", str(_("Archived"))) if owner.is_archived else ("there", str(_("Active")))
+
+
+CAUSE_COLOURS = {
+    Cause.QUARANTINED: "warning",
+    Cause.NEWER: "info",
+    Cause.MISSING: "success",
+    Cause.GONE: "success",
+    Cause.DIFFERS: "success",
+    Cause.UNRESOLVED: "danger",
+}
+
+
+class CensusDifferenceInline(EvidenceInline):
+    """The deals that were not the same on both sides."""
+
+    model = CensusDifference
+    fields = ("external_id", "show_cause", "day", "show_here", "show_there")
+    readonly_fields = fields
+    per_page = 50
+
+    @badge(description=_("Cause"), colours=CAUSE_COLOURS)
+    def show_cause(self, difference: CensusDifference) -> tuple[str, str]:
+        """Return why it differs."""
+        return difference.cause, difference.get_cause_display()
+
+    @display(description=_("Here"))
+    def show_here(self, difference: CensusDifference) -> str:
+        """Return our amount."""
+        return money(difference.amount_here, difference.currency)
+
+    @display(description=_("At the provider"))
+    def show_there(self, difference: CensusDifference) -> str:
+        """Return theirs."""
+        return money(difference.amount_there, difference.currency)
+
+
+@admin.register(Census)
+class CensusAdmin(EvidenceAdmin):
+    """What is stored against what the provider has."""
+
+    list_display = (
+        "taken_at", "connection", "show_organization", "counted_there", "counted_here", "days_compared", "show_state",
+    )  # fmt: skip
+    list_filter = (organizations("connection__organization"), ProviderOfConnectionFilter, "taken_at")
+    list_select_related = ("connection__organization",)
+    search_fields = ("connection__name", "connection__organization__name")
+    date_hierarchy = "taken_at"
+    fields = (
+        "connection", "show_organization", "taken_at", "counted_there", "counted_here", "days_compared", "show_days",
+        "calls",
+    )  # fmt: skip
+    readonly_fields = fields
+    inlines = (CensusDifferenceInline,)
+
+    @display(description=_("Organization"), ordering="connection__organization")
+    def show_organization(self, census: Census) -> str:
+        """Return whose it is."""
+        return str(census.connection.organization)
+
+    @badge(description=_("Outcome"), colours={"same": "success", "differs": "warning"})
+    def show_state(self, census: Census) -> tuple[str, str]:
+        """Return whether both sides had the same."""
+        if not census.days and census.counted_here == census.counted_there:
+            return "same", str(_("The same on both sides"))
+        return "differs", str(_("Differences, each with its cause"))
+
+    @display(description=_("Days that differ"))
+    def show_days(self, census: Census) -> str | SafeString:
+        """Return the days, folded."""
+        return folded(census.days) if census.days else NOTHING

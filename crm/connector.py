@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from crm.census import Figure
 from crm.records import DealRecord, OwnerRecord, PipelineRecord
 from integrations.base.connector import BaseConnector
 from integrations.base.http import CallStatistics
@@ -63,3 +64,7 @@ class CRMConnector(BaseConnector):
     @abstractmethod
     def read_archived_ids(self) -> Iterator[list[str]]:
         """Yield the ids of all archived deals, some at a time; nothing where the provider has no recycle bin."""
+
+    @abstractmethod
+    def read_figures(self) -> Iterator[list[Figure]]:
+        """Yield what a census needs of every deal, some at a time."""

@@ -1,14 +1,17 @@
-"""The CRM's own sweep: deals that are due and that nobody is looking at."""
+"""What a CRM's accounts need by the clock: due deals that nobody is looking at, and the nightly census."""
 
 from __future__ import annotations
 
 import structlog
-from celery import shared_task
+from celery import current_app, shared_task
 from django_scopes import scope, scopes_disabled
 
 from crm.models import Deal
-from crm.services import invoice_due_deals
-from integrations.models import Connection
+from crm.services import invoice_due_deals, take_census
+from integrations.base.errors import IntegrationError
+from integrations.base.registry import connector_classes
+from integrations.models import Connection, ConnectionStatus
+from integrations.services.syncs import SyncNotPossible
 from invoices.tasks import ring_submissions
 
 logger = structlog.get_logger(__name__)
@@ -30,3 +33,33 @@ def invoice_waiting_deals() -> int:
     if count:
         ring_submissions()
     return count
+
+
+@shared_task(name="crm.tasks.ring_censuses")
+def ring_censuses() -> int:
+    """Ring for a census of every account that can be read; one that fails is taken the next night."""
+    slugs = [slug for slug, connector in connector_classes().items() if connector.info.category == "crm"]
+    with scopes_disabled():
+        active = Connection.objects.filter(status=ConnectionStatus.ACTIVE, provider__in=slugs)
+        ids = list(active.values_list("pk", flat=True))
+    for connection_id in ids:
+        current_app.send_task("crm.tasks.take_census_of", args=[connection_id])
+    return len(ids)
+
+
+@shared_task(name="crm.tasks.take_census_of")
+def take_census_of(connection_id: int) -> str:
+    """Count one account's deals against the provider, then invoice what that brought to light."""
+    with scopes_disabled():
+        connection = Connection.objects.select_related("organization").filter(pk=connection_id).first()
+    if connection is None:
+        return f"There is no connection {connection_id}."
+    with scope(organization=connection.organization):
+        try:
+            census = take_census(connection=connection)
+        except (SyncNotPossible, IntegrationError) as problem:
+            logger.warning("census_not_taken", connection=connection.pk, reason=str(problem))
+            return str(problem)
+        if invoice_due_deals(connection=connection):
+            ring_submissions()
+        return f"{census.counted_there} there, {census.counted_here} here, {census.differences.count()} differences."

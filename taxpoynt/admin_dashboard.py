@@ -56,6 +56,7 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
             ("crm.contact", "contacts"),
             ("crm.pipeline", "view_column"),
             ("crm.owner", "badge"),
+            ("crm.census", "balance"),
         ),
     ),
     (_("Point of sale"), (("pos.sale", "point_of_sale"), ("pos.refund", "undo"), ("pos.location", "store"))),

@@ -7,8 +7,10 @@ what is due and has no worker.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import beat_init, setup_logging, task_prerun, worker_init
 from kombu import Queue
 
@@ -20,6 +22,7 @@ HIGH, STANDARD, BATCH = "high_priority", "standard", "batch"
 ROUTES = [
     ("pos.*", {"queue": HIGH}),  # a sale must never wait behind a nightly backfill
     ("crm.hubspot.tasks.sync_hubspot_deals", {"queue": BATCH}),
+    ("crm.tasks.take_census_of", {"queue": BATCH}),
     ("*.prune_*", {"queue": BATCH}),
     ("celery.*", {"queue": STANDARD}),
     ("*", {"queue": STANDARD}),
@@ -32,10 +35,14 @@ SWEEPS = {
     "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
 }
-PERIODIC = {
+# Once a night, by the clock in Lagos: after the nightly syncs, which begin at two.
+NIGHTLY = {
+    "ring-censuses": ("crm.tasks.ring_censuses", crontab(hour="4", minute="30")),
+}
+PERIODIC: dict[str, dict[str, Any]] = {
     name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
     for name, (task, seconds) in SWEEPS.items()
-}
+} | {name: {"task": task, "schedule": at} for name, (task, at) in NIGHTLY.items()}
 
 app = Celery("taxpoynt")
 app.config_from_object("django.conf:settings", namespace="CELERY")  # the broker's address comes from there

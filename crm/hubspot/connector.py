@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from crm.census import Figure
 from crm.connector import CRMConnector
 from crm.converters import deal_to_draft
 from crm.hubspot import mapping
-from crm.hubspot.assembly import PartyMemory, RawDeals, assemble, batches, fetch_parts
+from crm.hubspot.assembly import PartyMemory, RawDeals, assemble, batches, fetch_parts, with_ids
 from crm.hubspot.client import BATCH, SEARCH_PAGE, HubSpotClient, next_after
 from crm.hubspot.search import changed_deals_query, deals_query
 from crm.records import DealRecord, OwnerRecord, PipelineRecord
@@ -244,6 +245,20 @@ class HubSpotConnector(CRMConnector):
                 return
             if following == after:
                 raise InvalidResponse("HubSpot sent the same page of archived deals twice.", provider="hubspot")
+            after = following
+
+    def read_figures(self) -> Iterator[list[Figure]]:
+        """Yield what a census needs of every deal, by the list alone: one call for a hundred."""
+        zone, after = ZoneInfo(self.config.time_zone), ""
+        while True:
+            answer = self.client.list_deals(mapping.FIGURE_PROPERTIES, [], after=after)
+            raws = with_ids(answer.get("results") or [])
+            yield [mapping.to_figure(raw, zone, self.config.currency) for raw in raws]
+            following = next_after(answer)
+            if not following:
+                return
+            if following == after:
+                raise InvalidResponse("HubSpot sent the same page of deals twice.", provider="hubspot")
             after = following
 
     def _current(self, asked: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from crm.census import Figure
 from crm.records import (
     CompanyRecord,
     ContactRecord,
@@ -309,6 +310,25 @@ def to_deal(
         former_ids=to_former_ids(properties, str(raw["id"])),
         lines=tuple(sorted(lines, key=lambda line: (line.position, line.external_id))),
     )
+
+
+FIGURE_PROPERTIES = ("amount", "deal_currency_code", "closedate", "hs_lastmodifieddate")
+
+
+def to_figure(raw: Mapping[str, Any], zone: ZoneInfo, currency: str) -> Figure:
+    """Return what a census needs of a deal; one that cannot be read is counted all the same."""
+    properties = raw["properties"]
+    updated_at = to_instant(properties.get("hs_lastmodifieddate") or raw.get("updatedAt"), "updatedAt")
+    try:
+        return Figure(
+            external_id=str(raw["id"]),
+            amount=to_decimal(properties, "amount"),
+            currency=to_currency(properties, "deal_currency_code", currency),
+            day=to_close_date(properties.get("closedate"), zone),
+            updated_at=updated_at,
+        )
+    except NotReadable:
+        return Figure(str(raw["id"]), None, "", None, updated_at, is_readable=False)
 
 
 def inline_ids(raw: Mapping[str, Any], kind: str) -> list[str]:

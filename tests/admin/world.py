@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_celery_beat.models import ClockedSchedule, IntervalSchedule, SolarSchedule
 
 from accounts.models import Organization
-from crm.models import Company, Contact, Deal, DealLine, Owner, Pipeline
+from crm.models import Census, CensusDifference, Company, Contact, Deal, DealLine, Owner, Pipeline
 from integrations.base.auth import CredentialManager, Tokens
 from integrations.models import Connection, Quarantine, RunStatus, SyncCursor, SyncRun
 from integrations.services.connections import schedule_nightly_sync
@@ -93,6 +93,8 @@ def _make_deal(organization: Organization, connection: Connection) -> Deal:
         connection=connection, deal=deal, external_id="801", name="Chair", quantity=Decimal(40),
         unit_price=Decimal(31250), amount=Decimal(1250000), currency="NGN",
     )  # fmt: skip
+    census = Census.objects.create(connection=connection, counted_here=1, counted_there=2, days_compared=1)
+    CensusDifference.objects.create(census=census, external_id="9002", cause="missing", currency="NGN")
     return deal
 
 

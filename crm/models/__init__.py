@@ -1,0 +1,31 @@
+"""Deals, the parties around them, and the censuses that prove them complete."""
+
+from crm.models.census import Cause, Census, CensusDifference
+from crm.models.deal import (
+    Company,
+    Contact,
+    Deal,
+    DealAlias,
+    DealLine,
+    DealQuerySet,
+    DealVersion,
+    Owner,
+    Pipeline,
+    SourceRecord,
+)
+
+__all__ = [
+    "Cause",
+    "Census",
+    "CensusDifference",
+    "Company",
+    "Contact",
+    "Deal",
+    "DealAlias",
+    "DealLine",
+    "DealQuerySet",
+    "DealVersion",
+    "Owner",
+    "Pipeline",
+    "SourceRecord",
+]
