@@ -13,34 +13,31 @@ import orjson
 from sandbox.control import Control
 from sandbox.control_webhooks import BURST
 from sandbox.hubspot import HubSpot
-from sandbox.hubspot_oauth import page
 from sandbox.invention import invent
 from sandbox.mbs import Authority, irn_in
+from sandbox.pages import FIRST_PARTS, Pages
 from sandbox.settings import Settings
-from sandbox.web import Request, Response, html_response
+from sandbox.web import Request, Response
 from sandbox.webhooks import Webhooks
 
 SIGN = "/api/v1/invoice/sign"
-HOME = """<p>This server plays HubSpot and the tax authority for demonstrations and tests.</p><ul>
-<li><a href="/_control/received?documents=0">/_control/received</a>: what each side was asked</li>
-<li><a href="/_control/expected">/_control/expected</a>: what should become of each deal</li>
-<li><a href="/_control/businesses">/_control/businesses</a>: the sellers that the authority knows</li></ul>"""
 
 
 class Sandbox:
     """The state of both sides, the counters, and the settings they were started with."""
 
     def __init__(self, settings: Settings) -> None:
-        self._started_with = settings
+        self.started_with = settings
         self.lock = RLock()  # the interpreter runs one thread at a time anyway: one lock costs nothing
         self.settings = settings
         self.webhooks = Webhooks(settings)
         self.control = Control(self)
+        self.pages = Pages(self)
         self.reset()
 
     def reset(self, deals: int | None = None, seed: int | None = None, same_modified: int = 0) -> None:
         """Make fresh data, grants, registrations and counters; None keeps the size and seed of the start."""
-        start = self._started_with
+        start = self.started_with
         self.settings = replace(
             start,
             deals=start.deals if deals is None else deals,
@@ -72,8 +69,9 @@ class Sandbox:
         if first == "_control":
             with self.lock:
                 return self.control.handle(request)
-        if first == "":
-            return html_response(200, page("HubSpot and the tax authority, played", HOME))
+        if first in FIRST_PARTS:
+            with self.lock:
+                return self.pages.handle(request)
         side = "mbs" if first == "api" else "hubspot"
         if self.settings.latency_ms:
             time.sleep(self.settings.latency_ms / 1000)

@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from sandbox.money import rounded
+
 SET_UP = "2026-01-12T09:00:00.000Z"
 
 
@@ -75,6 +77,25 @@ def derived_from_stage(stage: Stage, closed_at: str, amount: str) -> dict[str, s
         "hs_deal_stage_probability": stage.probability,
         "amount_in_home_currency": amount,
     }
+
+
+def derived_from_price(line: dict[str, str]) -> dict[str, str]:
+    """Return the sums that HubSpot derives for a line item, "" where there is none or values are no numbers.
+
+    A percentage is taken off price times quantity, an amount off the price of one.
+    """
+    try:
+        quantity, price = Decimal(line.get("quantity") or 0), Decimal(line.get("price") or "")
+        gross = quantity * price
+        off = quantity * Decimal(line.get("discount") or 0)
+        off = off or gross * Decimal(line.get("hs_discount_percentage") or 0) / 100
+        before, net = rounded(gross), rounded(gross - off)
+    except ArithmeticError:
+        before = net = Decimal("NaN")
+    if not (before.is_finite() and net.is_finite()):
+        return {"amount": "", "hs_pre_discount_amount": "", "hs_total_discount": ""}
+    discount = str(before - net) if before != net else ""
+    return {"amount": str(net), "hs_pre_discount_amount": str(before), "hs_total_discount": discount}
 
 
 def pipeline_json(pipeline: Pipeline) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from sandbox.dataset import PORTAL_ID
+from sandbox.html import page
 from sandbox.hubspot_errors import HubSpotError, oauth_error
 from sandbox.hubspot_grants import CLIENT_ID, CLIENT_SECRET, REQUIRED_SCOPES, SCOPES, Grants, Token
 from sandbox.settings import Settings
@@ -14,27 +15,6 @@ from sandbox.web import Request, Response, Routes, html_response, json_response
 VERSIONS = ("2026-03", "2026-09", "v3")
 APP_ID, USER_ID, ACCOUNT = 1160452, 9586504, "Seller's CRM"
 FIELDS = ("client_id", "redirect_uri", "scope", "optional_scope", "state")
-
-STYLE = """
-:root{color-scheme:light dark}
-body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:3rem auto;padding:0 1rem}
-.note{border:1px dashed #b45309;padding:.5rem .75rem;border-radius:6px}
-h1{font-size:1.4rem} li{font-family:ui-monospace,monospace;font-size:.9rem}
-form{display:inline-block;margin:.5rem .75rem 0 0}
-button{font:inherit;padding:.5rem 1.25rem;border-radius:6px;border:1px solid #888;cursor:pointer}
-button.main{background:#166534;border-color:#166534;color:#fff}
-"""
-
-
-def page(title: str, body: str) -> str:
-    """Return a small page that says that it is a sandbox; `body` is HTML."""
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
-        '<p class="note"><strong>Sandbox.</strong> This page plays HubSpot; every company and person in it is '
-        f"invented.</p><h1>{escape(title)}</h1>{body}</body></html>"
-    )
 
 
 class OAuthServer:
@@ -64,8 +44,8 @@ class OAuthServer:
             f'<input type="hidden" name="{name}" value="{escape(value, quote=True)}">' for name, value in given.items()
         )
         buttons = "".join(
-            f'<form method="post" action="/oauth/authorize">{hidden}<input type="hidden" name="decision" '
-            f'value="{value}"><button type="submit"{style}>{word}</button></form>'
+            f'<form class="answer" method="post" action="/oauth/authorize">{hidden}'
+            f'<input type="hidden" name="decision" value="{value}"><button type="submit"{style}>{word}</button></form>'
             for value, word, style in (("approve", "Approve", ' class="main"'), ("refuse", "Refuse", ""))
         )
         body = (

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from typing import Any
 
-from sandbox.crm_schema import DEFAULTS, STAGES, derived_from_stage, is_number
+from sandbox.crm_schema import DEFAULTS, STAGES, derived_from_price, derived_from_stage, is_number
 from sandbox.dataset import DEFAULT_TYPES, KINDS, PORTAL_ID, Dataset, Kind, Record, Table, now_text
 from sandbox.hubspot_errors import bad_properties, hubspot_error, not_found, validation_error
 from sandbox.lifecycle import archive, merge, new_record
@@ -11,6 +11,7 @@ from sandbox.web import Request, Response, json_response
 
 MAX_PAGE, MAX_PAGE_WITH_HISTORY, MAX_BATCH, MAX_INLINE = 100, 50, 100, 100
 APP_HOST = "https://app.hubspot.com"
+PRICING = {"quantity", "price", "discount", "hs_discount_percentage"}
 TYPE_NAMES = {
     5: "deal_to_company", 341: "deal_to_company_unlabeled", 6: "company_to_deal", 342: "company_to_deal_unlabeled",
     3: "deal_to_contact", 4: "contact_to_deal", 19: "deal_to_line_item", 20: "line_item_to_deal",
@@ -255,10 +256,12 @@ def checked_properties(table: Table, properties: Any) -> dict[str, str]:
 
 
 def apply_edit(data: Dataset, kind: str, record: Record, changes: dict[str, str]) -> None:
-    """Store changes without checking values, and what HubSpot derives from a deal's stage and amount."""
+    """Store changes without checking values, and what HubSpot derives from a stage and from a line's price."""
     if kind == "deals" and changes.get("dealstage") in STAGES:
         closed_at = changes.get("closedate") or now_text()
         amount = changes.get("amount", record.properties.get("amount", ""))
         changes = derived_from_stage(STAGES[changes["dealstage"]], closed_at, amount) | changes
         changes.setdefault("closedate", closed_at)
+    if kind == "line_items" and PRICING & set(changes):
+        changes = derived_from_price(record.properties | changes) | changes
     data.edit(kind, record, changes)

@@ -1,5 +1,6 @@
 """What happens to whole records: made with lines, archived, restored, merged."""
 
+from sandbox.crm_schema import derived_from_price
 from sandbox.dataset import (
     DEFAULT_TYPES,
     KINDS,
@@ -75,7 +76,7 @@ def merge(data: Dataset, kind: str, primary_id: int, other_id: int, *, keep_prim
 
 def add_line(data: Dataset, deal_id: int, properties: dict[str, str], *, touch_parent: bool = False) -> Record:
     """Store a line item of a deal; the deal's modification time stays unless `touch_parent`."""
-    line = new_record(data, "line_items", properties)
+    line = new_record(data, "line_items", derived_from_price(properties) | properties)
     data.link("deals", deal_id, "line_items", line.id, LINE)
     if touch_parent:
         data.touch("deals", data.tables["deals"].records[deal_id])

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition, Thread
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ class Received(NamedTuple):
 
 
 class Receiver(ThreadingHTTPServer):
-    """Listens on a free port; `answers` are the next statuses (200 when used up), `slow` seconds delay each."""
+    """Listens on a free port; `answers` are the next statuses (200 when used up), `slow` seconds delay head and body of each."""
 
     daemon_threads = True
     block_on_close = False
@@ -65,8 +66,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.changed.notify_all()
         time.sleep(self.server.slow)
         self.send_response(status)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", "2")
         self.end_headers()
+        self.wfile.flush()
+        time.sleep(self.server.slow)
+        with suppress(OSError):  # the sandbox may have gone away meanwhile
+            self.wfile.write(b"ok")
 
     def log_message(self, format: str, *args: object) -> None:
         """Print nothing."""

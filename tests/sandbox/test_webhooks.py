@@ -158,9 +158,10 @@ def test_after_ten_repetitions_it_is_given_up(told: Client, app: Receiver) -> No
     assert (report["sent"], report["delivered"], report["failed"]) == (11, 0, 1)
 
 
-def test_an_answer_that_takes_too_long_does_not_count(told: Client, app: Receiver) -> None:
+@pytest.mark.parametrize("slow", [0.4, 0.07])  # silent for too long, or in two parts that are too long together
+def test_an_answer_that_takes_too_long_does_not_count(told: Client, app: Receiver, slow: float) -> None:
     told.control("settings", {"webhook_timeout_s": 0.1, "webhook_retry_gaps": []})
-    app.slow = 0.4
+    app.slow = slow
     edit(told, deals_of(told)[0], amount="1")
     delivery = until(lambda: done(told)["deliveries"])[0]
     assert (delivery["status"], delivery["state"], delivery["attempts"]) == (None, "failed", 1)
@@ -185,6 +186,17 @@ def test_events_come_in_batches_copied_and_shuffled(told: Client, app: Receiver)
     assert max(sizes) == 4
     assert sorted(objects) == sorted([int(deal) for deal in deals] * 2)
     assert objects != sorted(objects)
+
+
+def test_shuffled_events_are_mixed_up_within_a_delivery(told: Client, app: Receiver) -> None:
+    told.control("settings", {"webhook_batch": 100, "webhook_shuffle": True})
+    deals = deals_of(told, 12)
+    for deal in deals:
+        edit(told, deal, amount="123")
+    done(told)
+    objects = [[event["objectId"] for event in request.events] for request in app.wait_for(1)]
+    assert sorted(each for part in objects for each in part) == sorted(map(int, deals))
+    assert any(part != sorted(part) for part in objects)
 
 
 def test_a_delay_holds_deliveries_back(told: Client, app: Receiver) -> None:
