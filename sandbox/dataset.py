@@ -86,8 +86,8 @@ class Table:
         """Return the live record with this id as text, also by an id that a merge ended, or None."""
         if not (text.isascii() and text.isdigit()):
             return None
-        record_id = int(text)
-        return self.records.get(self.merged.get(record_id, record_id))
+        record = self.records.get(int(text))
+        return record or (self.records.get(self.merged.get(int(text), 0)) if self.merged else None)
 
     def find_archived(self, text: str) -> Archived | None:
         """Return the archived record with this id as text, or None."""

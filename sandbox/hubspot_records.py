@@ -28,12 +28,13 @@ def wanted_properties(table: Table, names: list[str] | None) -> tuple[str, ...]:
 
 def record_json(kind: Kind, record: Record, wanted: tuple[str, ...], archived_at: str = "") -> dict[str, Any]:
     """Return a record in HubSpot's shape; a property without a value is null. `archived_at` is "" for a live one."""
-    value = record.properties.get
+    properties = record.properties
+    value = properties.get
     shown = {
         "id": str(record.id),
         "properties": {name: value(name) for name in wanted},
-        "createdAt": record.properties["createdate"],
-        "updatedAt": record.properties[kind.modified],
+        "createdAt": properties["createdate"],
+        "updatedAt": properties[kind.modified],
         "archived": False,
         "url": f"{APP_HOST}/contacts/{PORTAL_ID}/record/{kind.type_id}/{record.id}",
     }
@@ -139,7 +140,8 @@ def batch_read(data: Dataset, kind: Kind, body: dict[str, Any], *, archived: boo
         bin_entries = [entry for text in ids if (entry := table.find_archived(text))]
         found = {entry.record.id: (entry.record, entry.since) for entry in bin_entries}
     else:
-        found = {record.id: (record, "") for text in ids if (record := table.find(text))}
+        live = [record for text in ids if (record := table.find(text))]
+        found = {record.id: (record, "") for record in live}
     wanted = wanted_properties(table, body.get("properties"))
     content = {
         "status": "COMPLETE",

@@ -22,7 +22,7 @@ class Received(NamedTuple):
 
 
 class Receiver(ThreadingHTTPServer):
-    """Listens on a free port; `answers` are the next statuses (200 when used up), `slow` seconds delay head and body of each."""
+    """Listens on a free port; `answers` are the next statuses, `slow` seconds delay head and body of each."""
 
     daemon_threads = True
     block_on_close = False
