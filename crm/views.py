@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.lists import Sort, read_page, read_sort
@@ -20,8 +18,8 @@ from crm.forms import SORTS, DealFilter
 from crm.models import Company, Deal, Owner
 from crm.readback import to_record
 from crm.records import LineRecord
+from crm.services.explaining import explain_deal
 from invoices.models import Invoice
-from invoices.paper import Event, history_of, newest_first
 
 SOURCE_KIND = "deal"
 COLUMNS_OF_INVOICE = ("pk", "connection_id", "source_external_id", "status", "number", "missing", "problem")
@@ -83,7 +81,7 @@ class LineRow:
 @require(Act.VIEW)
 def deal(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one deal: summary, lines, buyer, its invoice or what it lacks, and what happened."""
-    whole = Deal.objects.select_related("company", "contact", "connection").prefetch_related("lines")
+    whole = Deal.objects.select_related("company", "contact", "connection").prefetch_related("lines", "aliases")
     found: Deal = get_object_or_404(whole, pk=pk)
     _add_owners([found])
     invoice = Invoice.objects.filter(
@@ -97,7 +95,7 @@ def deal(request: HttpRequest, pk: int) -> HttpResponse:
         "rows": rows,
         "address": _address(found.company) if found.company else [],
         "total": sum(nets, Decimal(0)) if rows and len(nets) == len(rows) else None,
-        "history": _history(found, invoice),
+        "history": explain_deal(deal=found),
     }
     return render(request, "crm/deal.html", context)
 
@@ -113,15 +111,3 @@ def _line_row(line: LineRecord) -> LineRow:
     if line.quantity is None or line.unit_price is None:
         return LineRow(line, discount, None)
     return LineRow(line, discount, money(line.quantity * line.unit_price) - discount)
-
-
-def _history(deal: Deal, invoice: Invoice | None) -> list[Event]:
-    provider: dict[str, Any] = {"name": deal.connection}
-    events = [Event(deal.stored_at, _("This content was read from %(name)s") % provider, by=_("a sync"))]
-    if deal.source_updated_at:
-        events.append(Event(deal.source_updated_at, _("Last changed in %(name)s") % provider, by=_("its people")))
-    if invoice is not None:
-        submissions = list(invoice.submissions.order_by("pk"))
-        invoice.connection = deal.connection
-        events += reversed(history_of(invoice, submissions))
-    return newest_first(events)

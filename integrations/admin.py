@@ -30,7 +30,7 @@ from integrations.models import (
 )
 from integrations.services.connections import connector_for, request_sync
 from integrations.services.syncs import request_stop
-from integrations.tasks import ring_sync
+from integrations.tasks import ring_records, ring_sync
 
 CONNECTION_COLOURS = {
     ConnectionStatus.ACTIVE: "success",
@@ -385,6 +385,20 @@ class QuarantineAdmin(PartOfConnectionAdmin):
         "resolved_at", "show_payload",
     )  # fmt: skip
     readonly_fields = fields
+
+    actions = ("try_again",)
+
+    def has_sync_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this member of staff may make connections work."""
+        return bool(request.user.has_perm("integrations.change_connection"))
+
+    @action(description=_("Try again"), permissions=["sync"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Quarantine]) -> None:
+        """Read the open ones again; those that are well are resolved by that."""
+        open_ones = list(queryset.filter(resolved_at=None).select_related("connection"))
+        for record in open_ones:
+            ring_records(record.connection, [record.external_id])
+        self.message_user(request, f"{len(open_ones)} are read again now.", messages.SUCCESS)
 
     @badge(description=_("State"), ordering="resolved_at", colours={"open": "danger", "resolved": "success"})
     def show_state(self, record: Quarantine) -> tuple[str, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import structlog
 from celery import current_app, shared_task
 from django.db import transaction
@@ -23,14 +26,27 @@ def ring_sync(connection: Connection) -> None:
 
     With the broker away it is not lost: the wish is in the database and the sweep rings again.
     """
-    task = get_connector_class(connection.provider).info.sync_task
-    connection_id = connection.pk
+    _ring(get_connector_class(connection.provider).info.sync_task, [connection.pk], expires=RING_LASTS)
 
+
+def ring_preview(connection: Connection) -> None:
+    """Ask for a preview of a full read; with the broker away nobody has it, and it is asked for again by hand."""
+    _ring(get_connector_class(connection.provider).info.preview_task, [connection.pk])
+
+
+def ring_records(connection: Connection, external_ids: Iterable[str]) -> None:
+    """Ask for records to be read again, one task each; what is not heard stays on its list."""
+    task = get_connector_class(connection.provider).info.record_task
+    for external_id in external_ids:
+        _ring(task, [external_id, connection.pk])
+
+
+def _ring(task: str, arguments: list[Any], **options: Any) -> None:
     def ring() -> None:
         try:
-            current_app.send_task(task, args=[connection_id], expires=RING_LASTS)
+            current_app.send_task(task, args=arguments, **options)
         except OperationalError:
-            logger.warning("broker_away", task=task, connection=connection_id)
+            logger.warning("broker_away", task=task)
 
     transaction.on_commit(ring)
 

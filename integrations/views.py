@@ -15,9 +15,12 @@ from accounts.permissions import WHO_MAY, Act, require
 from integrations.base.connector import ConnectorInfo
 from integrations.base.registry import connector_classes
 from integrations.forms import DisconnectForm
-from integrations.models import Connection, ConnectionStatus, SyncRun
+from integrations.models import Connection, ConnectionStatus, RunStatus, StopRequest, SyncRun
 from integrations.services.connections import connector_for, disconnect, request_sync
-from integrations.tasks import ring_sync
+from integrations.services.syncs import request_full_read, request_stop
+from integrations.tasks import ring_preview, ring_records, ring_sync
+
+RETRIES_AT_ONCE = 500
 
 
 @dataclass(slots=True)
@@ -74,6 +77,64 @@ def connection_sync(request: HttpRequest, pk: int) -> HttpResponse:
                 )
                 % {"name": connection},
             )
+    return redirect("connection", pk=pk)
+
+
+@require_POST
+@require(Act.SYNC)
+def connection_full_read(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask for everything to be read again."""
+    connection: Connection = get_object_or_404(Connection.objects.all(), pk=pk)
+    if not connection.is_active:
+        messages.error(request, _("%(name)s is not connected now, so nothing can be read.") % {"name": connection})
+    elif not request_full_read(connection=connection):
+        messages.info(request, _("A sync is under way. Wait for its end, or cancel it first."))
+    else:
+        ring_sync(connection)
+        messages.success(request, _("Everything is read again. What has not changed costs no work and no invoice."))
+    return redirect("connection", pk=pk)
+
+
+@require_POST
+@require(Act.SYNC)
+def connection_preview(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask what a full read would change."""
+    connection: Connection = get_object_or_404(Connection.objects.all(), pk=pk)
+    if not connection.is_active:
+        messages.error(request, _("%(name)s is not connected now, so nothing can be read.") % {"name": connection})
+    else:
+        ring_preview(connection)
+        messages.success(request, _("A preview is asked for. It stands among the last runs and stores nothing."))
+    return redirect("connection", pk=pk)
+
+
+@require_POST
+@require(Act.SYNC)
+def connection_stop(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask the run under way to pause or to end."""
+    connection: Connection = get_object_or_404(Connection.objects.all(), pk=pk)
+    wish = StopRequest.CANCEL if request.POST.get("wish") == StopRequest.CANCEL else StopRequest.PAUSE
+    running = connection.runs.filter(status=RunStatus.RUNNING).first()
+    if running is None or not request_stop(run=running, request=wish):
+        messages.info(request, _("No sync is under way any more."))
+    elif wish == StopRequest.PAUSE:
+        messages.success(request, _("The sync pauses after the page that it is reading. Sync now goes on from there."))
+    else:
+        messages.success(request, _("The sync ends after the page that it is reading. What was read is kept."))
+    return redirect("connection", pk=pk)
+
+
+@require_POST
+@require(Act.SYNC)
+def connection_retry(request: HttpRequest, pk: int) -> HttpResponse:
+    """Read the records again that are in quarantine."""
+    connection: Connection = get_object_or_404(Connection.objects.all(), pk=pk)
+    held = connection.quarantined.filter(resolved_at=None).values_list("external_id", flat=True).distinct()
+    if not connection.is_active:
+        messages.error(request, _("%(name)s is not connected now, so nothing can be read.") % {"name": connection})
+    else:
+        ring_records(connection, list(held[:RETRIES_AT_ONCE]))
+        messages.success(request, _("They are read again now. Those that are well leave the list within a moment."))
     return redirect("connection", pk=pk)
 
 

@@ -22,6 +22,7 @@ HIGH, STANDARD, BATCH = "high_priority", "standard", "batch"
 ROUTES = [
     ("pos.*", {"queue": HIGH}),  # a sale must never wait behind a nightly backfill
     ("crm.hubspot.tasks.sync_hubspot_deals", {"queue": BATCH}),
+    ("crm.hubspot.tasks.preview_hubspot_deals", {"queue": BATCH}),
     ("crm.tasks.take_census_of", {"queue": BATCH}),
     ("*.prune_*", {"queue": BATCH}),
     ("celery.*", {"queue": STANDARD}),

@@ -18,7 +18,7 @@ from taxpoynt.overview import overview
 from taxpoynt.progress import progress_of
 
 RUNS_SHOWN = 10
-QUARANTINED_SHOWN = 50
+QUARANTINED_SHOWN = DIFFERENCES_SHOWN = 50
 HX_REFRESH = "HX-Refresh"
 
 
@@ -40,7 +40,10 @@ def connection(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _facts(found: Connection) -> dict[str, Any]:
     connector = connector_classes().get(found.provider)
+    census = found.censuses.first()
     return {
+        "census": census,
+        "differences": list(census.differences.all()[:DIFFERENCES_SHOWN]) if census else [],
         "connection": found,
         "provider": connector.info if connector else None,
         "progress": progress_of(found),

@@ -47,6 +47,8 @@ class HubSpotConnector(CRMConnector):
         category="crm",
         stream="deals",
         sync_task="crm.hubspot.tasks.sync_hubspot_deals",
+        preview_task="crm.hubspot.tasks.preview_hubspot_deals",
+        record_task="crm.hubspot.tasks.process_hubspot_deal",
         accepts_service_key=True,
     )
     scopes = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django_scopes import scope, scopes_disabled
 
-from crm.services import invoice_due_deals, refresh_deals, sync_deals
+from crm.services import invoice_due_deals, preview_deals, refresh_deals, retry_conversions, sync_deals
 from integrations.base.errors import IntegrationError, TransientError
 from integrations.models import Connection
 from integrations.services.syncs import SyncNotPossible, connection_for_sync
@@ -37,6 +37,17 @@ def sync_hubspot_deals(connection_id: int, days_back: int = 30) -> str:
         return run.sentence
 
 
+@shared_task(name="crm.hubspot.tasks.preview_hubspot_deals")
+def preview_hubspot_deals(connection_id: int) -> str:
+    """Say what a full read of a connection would change."""
+    try:
+        connection = _connection(connection_id)
+        with scope(organization=connection.organization):
+            return preview_deals(connection=connection).sentence
+    except SyncNotPossible as refusal:
+        return str(refusal)
+
+
 @shared_task(
     name="crm.hubspot.tasks.process_hubspot_deal",
     autoretry_for=(TransientError,),
@@ -57,6 +68,7 @@ def process_hubspot_deal(deal_id: str, connection_id: int) -> str:
             raise
         except IntegrationError as problem:
             return problem.sentence
+        retry_conversions(connection=connection, external_ids=[str(deal_id)])
         issued = invoice_due_deals(connection=connection, only=[str(deal_id)])
         if issued:
             ring_submissions()

@@ -1,7 +1,7 @@
 """Reading a connection's deals, and turning the won ones into invoices."""
 
 from crm.services.census import take_census
-from crm.services.invoicing import due_count, invoice_due_deals
+from crm.services.invoicing import due_count, invoice_due_deals, retry_conversions
 from crm.services.reading import STREAM, preview_deals, refresh_deals, sync_deals
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "invoice_due_deals",
     "preview_deals",
     "refresh_deals",
+    "retry_conversions",
     "sync_deals",
     "take_census",
 ]

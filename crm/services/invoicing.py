@@ -52,6 +52,15 @@ def invoice_due_deals(*, connection: Connection, only: Sequence[str] = ()) -> li
     return issued
 
 
+def retry_conversions(*, connection: Connection, external_ids: Sequence[str]) -> int:
+    """Make those of these deals due again that our converter broke on, and return how many there are."""
+    broken = Quarantine.objects.filter(
+        connection=connection, stream=CONVERSION, resolved_at=None, external_id__in=external_ids
+    )
+    won = Deal.objects.won().filter(connection=connection, external_id__in=broken.values("external_id"))
+    return won.update(invoice_due=True)
+
+
 def due_count(*, connection: Connection) -> int:
     """Return how many deals wait to be looked at for invoicing."""
     return Deal.objects.due().filter(connection=connection).count()

@@ -45,7 +45,8 @@ class OAuthEndpoints:
 class ConnectorInfo:
     """A connector's facts: `slug` is in URLs and rows, `name` is for people, `category` is crm or pos.
 
-    `sync_task` is the Celery task that reads everything due for one connection id.
+    The tasks are Celery's names of them: `sync_task` reads everything due for a connection id, `preview_task` says for
+    one what a full read would change, `record_task` reads one record again, by (external id, connection id).
     """
 
     slug: str
@@ -53,6 +54,8 @@ class ConnectorInfo:
     category: str
     stream: str
     sync_task: str
+    preview_task: str = ""
+    record_task: str = ""
     accepts_service_key: bool = False
 
 

@@ -16,7 +16,7 @@ from integrations.base.errors import IntegrationError, ReauthorizationRequired, 
 from integrations.base.http import LONG_WAIT, CallStatistics
 from integrations.base.records import Page
 from integrations.models import Connection, RunStatus, StopRequest, SyncCursor, SyncRun
-from integrations.services.connections import mark_needs_reauthorization, put_off
+from integrations.services.connections import mark_needs_reauthorization, put_off, request_sync
 from integrations.services.quarantine import release, set_aside
 
 logger = structlog.get_logger(__name__)
@@ -183,6 +183,16 @@ def _check_stop(run: SyncRun) -> None:
 def request_stop(*, run: SyncRun, request: StopRequest) -> bool:
     """Ask a running sync to pause or cancel after its page; return False when it is not running any more."""
     return bool(SyncRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING).update(stop_requested=request))
+
+
+def request_full_read(*, connection: Connection) -> bool:
+    """Let the next run read everything; return False while a run is under way."""
+    if connection.runs.filter(status=RunStatus.RUNNING).exists():
+        return False
+    cursors = SyncCursor.objects.filter(connection=connection)
+    cursors.update(position={}, full_read_started_at=timezone.now(), window_since=None, window_until=None)
+    request_sync(connection=connection)
+    return True
 
 
 def _stop_as_asked(run: SyncRun, plan: Plan, stream: StreamReader, request: str) -> SyncRun:
