@@ -8,15 +8,21 @@ from datetime import datetime
 from typing import Any
 
 from crm.census import Figure
-from crm.records import DealRecord, OwnerRecord, PipelineRecord
+from crm.converters import deal_to_draft
+from crm.records import DealRecord, NotReadable, OwnerRecord, PipelineRecord
 from integrations.base.connector import BaseConnector
+from integrations.base.errors import NotFound
 from integrations.base.http import CallStatistics
-from integrations.base.records import Page
+from integrations.base.records import Page, Unreadable
 from invoices.drafts import InvoiceDraft
 
 
 class CRMConnector(BaseConnector):
-    """Reads one account's deals, with their lines and parties."""
+    """Reads one account's deals, with their lines and parties.
+
+    What is abstract every provider needs. The rest works by what is abstract, and is overridden by a provider that has
+    a quicker way or a recycle bin.
+    """
 
     @property
     @abstractmethod
@@ -26,10 +32,6 @@ class CRMConnector(BaseConnector):
     @abstractmethod
     def get_pipelines(self) -> list[PipelineRecord]:
         """Return the pipelines and their stages."""
-
-    @abstractmethod
-    def get_owners(self) -> list[OwnerRecord]:
-        """Return the salespeople."""
 
     @abstractmethod
     def get_deals(
@@ -42,14 +44,6 @@ class CRMConnector(BaseConnector):
         """Return one deal as it is now; raises NotFound and NotReadable."""
 
     @abstractmethod
-    def count_deals(self, filters: Mapping[str, Any]) -> int | None:
-        """Return how many deals match by the provider's own count, None where it does not tell."""
-
-    @abstractmethod
-    def deal_to_invoice_data(self, deal_id: str) -> InvoiceDraft:
-        """Return the invoice that a deal would make, read anew; what it lacks is named in it."""
-
-    @abstractmethod
     def read_deals(self, position: dict[str, Any]) -> Iterator[Page]:
         """Yield every deal, from a position that an earlier page carried ({} for the start)."""
 
@@ -57,14 +51,40 @@ class CRMConnector(BaseConnector):
     def read_changed_deals(self, since: datetime, until: datetime, position: dict[str, Any]) -> Iterator[Page]:
         """Yield deals changed in the window, both ends included."""
 
-    @abstractmethod
+    def get_owners(self) -> list[OwnerRecord]:
+        """Return the salespeople, none where the provider does not tell."""
+        return []
+
+    def count_deals(self, filters: Mapping[str, Any]) -> int | None:
+        """Return how many deals match by the provider's own count, None where it does not tell."""
+        return None
+
+    def deal_to_invoice_data(self, deal_id: str) -> InvoiceDraft:
+        """Return the invoice that a deal would make, read anew; what it lacks is named in it."""
+        deal = self.get_deal_by_id(deal_id)
+        return deal_to_draft(deal, connection_id=self.config.connection_id or 0, provider=self.info.name)
+
     def read_deals_by_id(self, external_ids: Sequence[str]) -> Iterator[Page]:
         """Yield these deals as they are now; `gone` names the ids that are archived or deleted."""
+        for external_id in dict.fromkeys(external_ids):
+            try:
+                yield Page([self.get_deal_by_id(external_id)], {})
+            except NotFound:
+                yield Page([], {}, gone=[external_id])
+            except NotReadable as problem:
+                yield Page([], {}, [Unreadable(external_id, str(problem), {})])
 
-    @abstractmethod
     def read_archived_ids(self) -> Iterator[list[str]]:
         """Yield the ids of all archived deals, some at a time; nothing where the provider has no recycle bin."""
+        return iter(())
 
-    @abstractmethod
     def read_figures(self) -> Iterator[list[Figure]]:
         """Yield what a census needs of every deal, some at a time."""
+        for page in self.read_deals({}):
+            unreadable = [Figure(each.external_id, None, "", None, is_readable=False) for each in page.unreadable]
+            yield [to_figure(record) for record in page.records] + unreadable
+
+
+def to_figure(deal: DealRecord) -> Figure:
+    """Return what a census needs of a deal that was read."""
+    return Figure(deal.external_id, deal.amount, deal.currency, deal.close_date, deal.source_updated_at)

@@ -8,6 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 
+class NotReadable(ValueError):
+    """A value that cannot be stored as what it claims to be; `str()` is the reason for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class StageRecord:
     """One stage of a pipeline."""

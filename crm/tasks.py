@@ -1,4 +1,7 @@
-"""What a CRM's accounts need by the clock: due deals that nobody is looking at, and the nightly census."""
+"""Any CRM's tasks: ids only, one service call each; and what its accounts need by the clock.
+
+A provider whose tasks have names of their own calls these.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,86 @@ from celery import current_app, shared_task
 from django_scopes import scope, scopes_disabled
 
 from crm.models import Deal
-from crm.services import invoice_due_deals, take_census
-from integrations.base.errors import IntegrationError
+from crm.services import (
+    invoice_due_deals,
+    preview_deals,
+    refresh_deals,
+    retry_conversions,
+    sync_deals,
+    take_census,
+)
+from integrations.base.errors import IntegrationError, TransientError
 from integrations.base.registry import connector_classes
 from integrations.models import Connection, ConnectionStatus
-from integrations.services.syncs import SyncNotPossible
+from integrations.services.syncs import SyncNotPossible, connection_for_sync
 from invoices.tasks import ring_submissions
 
 logger = structlog.get_logger(__name__)
+
+# Of a task that reads one record: seconds, doubling. The client itself tried three times within seconds.
+RECORD_RETRIES = {
+    "autoretry_for": (TransientError,),
+    "retry_backoff": 30,
+    "retry_backoff_max": 3600,
+    "max_retries": 8,
+}
+
+
+def _connection(connection_id: int) -> Connection:
+    with scopes_disabled():
+        return connection_for_sync(connection_id)
+
+
+@shared_task(name="crm.tasks.sync_deals_of")
+def sync_deals_of(connection_id: int, days_back: int = 30) -> str:
+    """Read a connection's deals and invoice the won ones, page by page."""
+    try:
+        connection = _connection(connection_id)
+    except SyncNotPossible as refusal:
+        return str(refusal)
+    with scope(organization=connection.organization):
+
+        def after_page(_run: object) -> None:
+            if invoice_due_deals(connection=connection):
+                ring_submissions()
+
+        try:
+            run = sync_deals(connection=connection, days_back=days_back, on_page=after_page)
+        except SyncNotPossible as refusal:
+            return str(refusal)
+        return run.sentence
+
+
+@shared_task(name="crm.tasks.preview_deals_of")
+def preview_deals_of(connection_id: int) -> str:
+    """Say what a full read of a connection would change."""
+    try:
+        connection = _connection(connection_id)
+        with scope(organization=connection.organization):
+            return preview_deals(connection=connection).sentence
+    except SyncNotPossible as refusal:
+        return str(refusal)
+
+
+@shared_task(name="crm.tasks.process_deal", **RECORD_RETRIES)
+def process_deal(deal_id: str, connection_id: int) -> str:
+    """Read one deal anew, store it, and invoice it when it is due."""
+    try:
+        connection = _connection(connection_id)
+    except SyncNotPossible as refusal:
+        return str(refusal)
+    with scope(organization=connection.organization):
+        try:
+            refresh_deals(connection=connection, external_ids=[str(deal_id)])
+        except TransientError:
+            raise
+        except IntegrationError as problem:
+            return problem.sentence
+        retry_conversions(connection=connection, external_ids=[str(deal_id)])
+        issued = invoice_due_deals(connection=connection, only=[str(deal_id)])
+        if issued:
+            ring_submissions()
+        return f"{len(issued)} invoiced or held."
 
 
 @shared_task(name="crm.tasks.invoice_waiting_deals")

@@ -21,9 +21,9 @@ HIGH, STANDARD, BATCH = "high_priority", "standard", "batch"
 # First match wins; a task that matches nothing here goes to `standard`.
 ROUTES = [
     ("pos.*", {"queue": HIGH}),  # a sale must never wait behind a nightly backfill
-    ("crm.hubspot.tasks.sync_hubspot_deals", {"queue": BATCH}),
-    ("crm.hubspot.tasks.preview_hubspot_deals", {"queue": BATCH}),
-    ("crm.tasks.take_census_of", {"queue": BATCH}),
+    ("crm.*sync_*_deals", {"queue": BATCH}),
+    ("crm.*preview_*", {"queue": BATCH}),
+    ("crm.tasks.*_of", {"queue": BATCH}),  # whole accounts: a sync, a preview, a census
     ("*.prune_*", {"queue": BATCH}),
     ("celery.*", {"queue": STANDARD}),
     ("*", {"queue": STANDARD}),

@@ -13,7 +13,6 @@ from django.conf import settings
 
 from crm.census import Figure
 from crm.connector import CRMConnector
-from crm.converters import deal_to_draft
 from crm.hubspot import mapping
 from crm.hubspot.assembly import PartyMemory, RawDeals, assemble, batches, fetch_parts, with_ids
 from crm.hubspot.client import BATCH, SEARCH_PAGE, HubSpotClient, next_after
@@ -29,7 +28,6 @@ from integrations.base.connector import (
 from integrations.base.errors import IntegrationError, InvalidResponse, NotFound
 from integrations.base.http import CallStatistics
 from integrations.base.records import Page
-from invoices.drafts import InvoiceDraft
 
 PAGES_A_TRANSACTION = 10  # about 1,000 deals: below that a transaction's fixed cost shows, above it memory grows
 FETCHERS = 4  # beside the one lister; more gained nothing against a limit of 110 calls in 10 s
@@ -180,10 +178,6 @@ class HubSpotConnector(CRMConnector):
         """Return how many deals a search finds; HubSpot says so without listing them."""
         total = self.client.search_deals(deals_query(filters, ["dealname"], limit=1)).get("total")
         return total if isinstance(total, int) else None
-
-    def deal_to_invoice_data(self, deal_id: str) -> InvoiceDraft:
-        """Return the invoice that a deal would make, read anew; what it lacks is named in it."""
-        return deal_to_draft(self.get_deal_by_id(deal_id), connection_id=self.config.connection_id or 0)
 
     def read_deals(self, position: dict[str, Any]) -> Iterator[Page]:
         """Yield every deal by HubSpot's list, which has no cap of 10,000, about 1,000 deals a page.

@@ -17,6 +17,7 @@ from crm.records import (
     ContactRecord,
     DealRecord,
     LineRecord,
+    NotReadable,
     OwnerRecord,
     PipelineRecord,
     StageRecord,
@@ -84,10 +85,6 @@ class PropertyNames:
     def of_company(self) -> list[str]:
         """Return all company properties to ask for."""
         return [*COMPANY_PROPERTIES, self.company_tin, self.company_email]
-
-
-class NotReadable(ValueError):
-    """A value that cannot be stored as what it claims to be; `str()` is the reason for people."""
 
 
 def to_text(properties: Mapping[str, Any], name: str) -> str:
