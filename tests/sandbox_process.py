@@ -12,10 +12,11 @@ import requests
 class SandboxProcess:
     """One sandbox on a free port."""
 
-    def __init__(self, deals: int = 40, *arguments: str) -> None:
+    def __init__(self, deals: int = 40, *arguments: str, limits: bool = False) -> None:
         self.deals = deals
+        unlimited = () if limits else ("--no-limits",)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "--port", "0", "--deals", str(deals), "--no-limits", *arguments],
+            [sys.executable, "-m", "sandbox", "--port", "0", "--deals", str(deals), *unlimited, *arguments],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ from django.conf import settings
 from crm.census import Figure
 from crm.connector import CRMConnector
 from crm.hubspot import mapping
-from crm.hubspot.assembly import PartyMemory, RawDeals, assemble, batches, fetch_parts, with_ids
+from crm.hubspot.assembly import Parts, PartyMemory, RawDeals, assemble, batches, fetch_parts, with_ids
 from crm.hubspot.client import BATCH, SEARCH_PAGE, HubSpotClient, next_after
 from crm.hubspot.search import changed_deals_query, deals_query
 from crm.records import DealRecord, OwnerRecord, PipelineRecord
@@ -34,6 +35,16 @@ FETCHERS = 4  # beside the one lister; more gained nothing against a limit of 11
 CODE_REFUSED = frozenset({"BAD_AUTH_CODE", "EXPIRED_AUTH_CODE", "MISMATCH_REDIRECT_URI_AUTH_CODE", "BAD_REDIRECT_URI"})
 GRANT_GONE = frozenset({"BAD_REFRESH_TOKEN", "BAD_HUB"})
 ASSOCIATIONS = ("companies", "contacts", "line_items")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Deals with their parts, the cursor after them, and the listing that goes on from there."""
+
+    deals: RawDeals
+    parts: Parts
+    after: str
+    listing: Future[tuple[RawDeals, str]] | None
 
 
 class HubSpotConnector(CRMConnector):
@@ -182,17 +193,19 @@ class HubSpotConnector(CRMConnector):
     def read_deals(self, position: dict[str, Any]) -> Iterator[Page]:
         """Yield every deal by HubSpot's list, which has no cap of 10,000, about 1,000 deals a page.
 
-        The next deals are listed while the lines of these are fetched and stored.
+        While these are stored, the lines of the next are fetched, and those after them are listed.
         """
         memory = PartyMemory()
         _ = self._context  # asked for here, so that the token is at hand before threads without a database need it
-        with ThreadPoolExecutor(FETCHERS + 1) as pool:
-            listing: Future[tuple[RawDeals, str]] | None
+        with ThreadPoolExecutor(FETCHERS + 2) as pool:
+            fetching: Future[Fetched] | None
             listing = pool.submit(self._list_group, str(position.get("after", "")))
-            while listing is not None:
-                deals, after = listing.result()
-                listing = pool.submit(self._list_group, after) if after else None
-                yield self._page(deals, {"after": after}, pool, memory)
+            fetching = pool.submit(self._fetch_group, listing, pool, memory)
+            while fetching is not None:
+                group = fetching.result()
+                fetching = pool.submit(self._fetch_group, group.listing, pool, memory) if group.listing else None
+                records, unreadable = assemble(group.deals, self._context, group.parts, memory)
+                yield Page(records, {"after": group.after}, unreadable)
 
     def read_changed_deals(self, since: datetime, until: datetime, position: dict[str, Any]) -> Iterator[Page]:
         """Yield deals changed in the window, in the order of their ids.
@@ -271,6 +284,14 @@ class HubSpotConnector(CRMConnector):
                 continue
             mapping.add_former_id(raws.setdefault(str(raw["id"]), raw), deal_id)
         return list(raws.values()), gone
+
+    def _fetch_group(
+        self, listing: Future[tuple[RawDeals, str]], pool: ThreadPoolExecutor, memory: PartyMemory
+    ) -> Fetched:
+        """Return listed deals with their parts, and the listing after them under way."""
+        deals, after = listing.result()
+        following = pool.submit(self._list_group, after) if after else None
+        return Fetched(deals, fetch_parts(self.client, self.names, deals, pool, memory), after, following)
 
     def _list_group(self, after: str) -> tuple[RawDeals, str]:
         """Return up to ten list pages and the cursor after them, "" at the end."""

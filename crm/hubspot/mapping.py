@@ -121,7 +121,8 @@ def to_position(properties: Mapping[str, Any], name: str) -> int:
 
 def to_former_ids(properties: Mapping[str, Any], own_id: str) -> tuple[str, ...]:
     """Return the ids that this record had before others were merged into it; HubSpot parts them by semicolons."""
-    ids = (part.strip() for part in to_text(properties, "hs_merged_object_ids").split(";"))
+    text = to_text(properties, "hs_merged_object_ids")
+    ids = (part.strip() for part in text.split(";")) if text else ()
     return tuple(sorted({i for i in ids if i and i != own_id}))
 
 

@@ -134,7 +134,8 @@ class AccountPacer:
             return None
 
     def _key(self, name: str) -> str:
-        return f"pace:{{{self._account}}}:{name}"
+        """Return a key of this installation: a broker may serve several, and an account's name is a row's number."""
+        return f"pace:{{{settings.DATABASES['default']['NAME']}:{self._account}}}:{name}"
 
 
 @cache

@@ -17,20 +17,24 @@ django.setup()
 
 from tests.benchmarks import backfill, conversion  # noqa: E402 - after Django is set up
 
+NAMES = ("conversion", "backfill", "paced")
+
 
 def main() -> int:
     """Run the benchmarks that were named, or all."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=["backfill", "conversion", []], help="which; all by default")
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which; all by default")
     parser.add_argument("--deals", type=int, default=10_000, help="deals of the backfill")
     options = parser.parse_args()
-    names = options.names or ["conversion", "backfill"]
+    names = options.names or list(NAMES)
     print(f"Python {platform.python_version()} on {os.cpu_count()} cores, {platform.machine()}\n")
     started = perf_counter()
     if "conversion" in names:
         conversion.run()
     if "backfill" in names:
         backfill.run(options.deals)
+    if "paced" in names:
+        backfill.run_paced(options.deals)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"All in {perf_counter() - started:.0f} s; this process peaked at {memory} MB.")
     return 0
