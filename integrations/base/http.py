@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -48,6 +49,25 @@ class CallStatistics:
             self.waited_seconds += waited
 
 
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the newest answer told beside its content; `at` is our clock when it came, in seconds since 1970."""
+
+    seconds: float
+    headers: Mapping[str, str] = field(repr=False)
+    at: float
+
+    @property
+    def skew_seconds(self) -> int | None:
+        """Return how far the other side's clock is ahead of ours, None when it does not tell its time."""
+        try:
+            # The header has whole seconds only, so that the half that it lacks on average is added.
+            theirs = parsedate_to_datetime(self.headers["Date"]).timestamp() + 0.5
+        except (KeyError, TypeError, ValueError):
+            return None
+        return round(theirs - (self.at - self.seconds / 2))
+
+
 def retry_wait(response: requests.Response | None, attempt: int) -> float:
     """Return the seconds to wait before another try: what the answer asks for, clamped, else 0.5, 1, 2 …"""
     asked = response.headers.get("Retry-After", "") if response is not None else ""
@@ -82,6 +102,7 @@ class ApiClient:
         self.name = name
         self.base_url = base_url
         self.statistics = CallStatistics()
+        self.observed: Observed | None = None
         self._headers = headers or dict
         self._limited_wait = limited_wait
         self._timeout = (connect_timeout, read_timeout)
@@ -161,6 +182,7 @@ class ApiClient:
                 error = self._broken_off(problem, repeatable)
             else:
                 self._pacer.observe(response.headers)
+                self.observed = Observed(response.elapsed.total_seconds(), response.headers, time.time())
                 if response.status_code < 400:
                     return response
                 error = self._refusal(response)

@@ -70,6 +70,7 @@ def run_sync(
         try:
             for page in stream.read(cursor.position):
                 _commit_page(run, cursor, page, stream)
+                _stop_when_not_active(connection)
                 if on_page:
                     on_page(run)
         except IntegrationError as problem:
@@ -82,6 +83,13 @@ def run_sync(
             _finish(run, stream, RunStatus.FAILED, f"An error of ours stopped it. Tell support: {reference}.")
             raise
         return _succeed(run, cursor, stream)
+
+
+def _stop_when_not_active(connection: Connection) -> None:
+    """Raise the error that ends a run when somebody paused or disconnected the connection meanwhile."""
+    connection.refresh_from_db(fields=["status"])
+    if not connection.is_active:
+        raise IntegrationError(f"{connection} is not active any more ({connection.get_status_display()}).")
 
 
 @contextmanager
@@ -184,7 +192,7 @@ def _succeed(run: SyncRun, cursor: SyncCursor, stream: StreamReader) -> SyncRun:
 def _stop_short(run: SyncRun, stream: StreamReader, problem: IntegrationError) -> SyncRun:
     logger.warning("sync_stopped_short", run=run.pk, reason=type(problem).__name__, request_id=problem.request_id)
     if isinstance(problem, ReauthorizationRequired):
-        mark_needs_reauthorization(connection=run.connection, sentence=problem.sentence)
+        mark_needs_reauthorization(connection=run.connection, problem=problem)
     stored = f" {run.read} records are stored." if run.read else ""
     _finish(
         run, stream, RunStatus.PARTIAL, f"{problem.sentence}{stored} Nothing is lost: the next run goes on from here."
