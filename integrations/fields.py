@@ -90,9 +90,8 @@ def keyring() -> Keyring:
 
 
 def _derived(secret: bytes, purpose: bytes, length: int) -> bytes:
-    return HKDF(algorithm=SHA256(), length=length, salt=None, info=b"taxpoynt encrypted field " + purpose).derive(
-        secret
-    )
+    info = b"taxpoynt encrypted field " + purpose
+    return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(secret)
 
 
 @receiver(setting_changed)
@@ -119,7 +118,7 @@ class SealedAttribute(DeferredAttribute):
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
         if isinstance(value, Sealed):
-            value = instance.__dict__[self.field.attname] = self.field.opened(value, instance)
+            value = instance.__dict__[self.field.attname] = self.field.opened(value, instance)  # type: ignore[attr-defined]
         return value
 
     def __set__(self, instance: Any, value: Any) -> None:
@@ -135,7 +134,7 @@ class EncryptedMixin:
     A renamed table or column makes its values unreadable: its migration must write them anew.
     """
 
-    descriptor_class = SealedAttribute
+    descriptor_class: Any = SealedAttribute
 
     def __init__(self, *args: Any, bound_to: str = "pk", **kwargs: Any) -> None:
         self.bound_to = bound_to

@@ -8,5 +8,7 @@ urlpatterns = [
     path("connections/", views.connections, name="connections"),
     path("connections/<int:pk>/sync/", views.connection_sync, name="connection_sync"),
     path("connections/<int:pk>/test/", views.connection_test, name="connection_test"),
+    path("connections/<int:pk>/pause/", views.connection_pause, name="connection_pause"),
+    path("connections/<int:pk>/resume/", views.connection_resume, name="connection_resume"),
     path("connections/<int:pk>/disconnect/", views.connection_disconnect, name="connection_disconnect"),
 ]

@@ -9,12 +9,16 @@ from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from crm.models import Deal
-from integrations.models import Connection, ConnectionStatus, Quarantine, RunStatus, SyncRun
+from integrations.base.registry import connector_classes
+from integrations.models import Connection, ConnectionStatus, Health, Quarantine, RunStatus, SyncRun
 from invoices.models import Business, Invoice, Status
+
+SUNSET_IS_NEAR = 90  # days
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,11 @@ def _work() -> list[Figure]:
 
 def _trouble() -> list[Figure]:
     connections = reverse("admin:integrations_connection_changelist")
+    today = timezone.now().date()
+    versions = [version for connector in connector_classes().values() for version in connector.versions()]
+    days = [left for version in versions if (left := version.days_left(today)) is not None]
+    soonest = min(days, default=0)
+    sunset = Figure(_("Days to the next sunset of a version in use"), soonest, connections, soonest < SUNSET_IS_NEAR)
     runs = reverse("admin:integrations_syncrun_changelist")
     return [
         _needing(
@@ -134,6 +143,12 @@ def _trouble() -> list[Figure]:
             Connection.objects.filter(status=ConnectionStatus.NEEDS_REAUTHORIZATION).count(),
             f"{connections}?status__exact=needs_reauthorization",
         ),
+        _needing(
+            _("Connections that are degraded"),
+            Connection.objects.filter(health=Health.DEGRADED).count(),
+            f"{connections}?health__exact=degraded",
+        ),
+        *([sunset] if days else []),
         _needing(
             _("Sellers whose submissions are paused"),
             Business.objects.exclude(submissions_paused_reason="").count(),

@@ -114,6 +114,7 @@ class CredentialManager:
     def _note_failed_refresh(self) -> None:
         from integrations.models import Credential
 
+        assert self.connection_id is not None  # noqa: S101 (renew refuses what is not stored)
         rows = Credential.objects.filter(connection_id=self.connection_id, refresh_failing_since=None)
         rows.update(refresh_failing_since=timezone.now())
 

@@ -89,7 +89,7 @@ def _rewrite(model: type[Model], field: Any, pk: int, number: int, stored: str) 
     except CredentialUnreadable as problem:
         raise CredentialUnreadable(f"{model.__name__} {pk}, {field.name}: {problem}") from problem
     quote = database.ops.quote_name
-    table, column, key = (quote(name) for name in (model._meta.db_table, field.column, model._meta.pk.column))
+    table, column, key = (quote(str(name)) for name in (model._meta.db_table, field.column, model._meta.pk.column))
     with database.cursor() as cursor:
         cursor.execute(
             f"UPDATE {table} SET {column} = %s WHERE {key} = %s AND {column} = %s",  # noqa: S608 (names of our models)
