@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import requests
@@ -28,6 +30,7 @@ logger = structlog.get_logger(__name__)
 USER_AGENT = "TaxPoynt/0.1"
 POOL_SIZE = 16  # above the number of fetchers of one run, so that no connection is opened and thrown away
 TRIES = 3
+SHORTEST_SECRET = 8
 MAX_WAIT = 15.0  # seconds; a longer wait belongs to the task, not to a worker that sits still
 GATEWAY_STATUSES = frozenset({423, 502, 503, 504, 521, 522, 523, 524})
 
@@ -167,12 +170,13 @@ class ApiClient:
             last = not repeatable or attempt == TRIES - 1
             try:
                 self.statistics.add(calls=1, waited=self._pacer.wait())
+                secret = self._headers()
                 response = self._session.request(
                     method,
                     self.base_url + path,
                     params=params,
                     data=data,
-                    headers={**self._headers(), "Content-Type": content_type, "Accept": "application/json"},
+                    headers={**secret, "Content-Type": content_type, "Accept": "application/json"},
                     timeout=timeout,
                     allow_redirects=False,
                 )
@@ -185,7 +189,7 @@ class ApiClient:
                 self.observed = Observed(response.elapsed.total_seconds(), response.headers, time.time())
                 if response.status_code < 400:
                     return response
-                error = self._refusal(response)
+                error = self._refusal(response, _scrubbed(response.content, secret, data))
             if last or isinstance(error, UnknownOutcome):
                 raise error
             self._pause(error, attempt)
@@ -211,12 +215,12 @@ class ApiClient:
             provider=self.provider,
         )
 
-    def _refusal(self, response: requests.Response) -> TransientError:
+    def _refusal(self, response: requests.Response, content: bytes) -> TransientError:
         """Return the error to wait on; raises RequestRejected for an answer that no repeat will change."""
         facts = {
             "provider": self.provider,
             "status": response.status_code,
-            "request_id": _request_id(response),
+            "request_id": _request_id(_loads_or_none(content)),
         }
         if response.status_code == 429:
             wait = (
@@ -233,7 +237,7 @@ class ApiClient:
             )
         raise RequestRejected(
             f"{self.name} refused the request (HTTP {response.status_code}).",
-            body=_loads_or_none(response),
+            body=_loads_or_none(content),
             **facts,
         )
 
@@ -247,7 +251,6 @@ class ApiClient:
                 f"{self.name} sent an answer that cannot be read (not JSON).",
                 provider=self.provider,
                 status=response.status_code,
-                request_id=_request_id(response),
             ) from problem
 
 
@@ -255,16 +258,26 @@ def _dumps(value: Any) -> bytes | None:
     return None if value is None else orjson.dumps(value)
 
 
-def _loads_or_none(response: requests.Response) -> Any:
+def _scrubbed(content: bytes, headers: Mapping[str, str], form: Any) -> bytes:
+    """Return an error's body without the credentials of its own call: some systems repeat what they were given."""
+    sent = [value.rpartition(" ")[2] for value in headers.values()]
+    if isinstance(form, Mapping):
+        sent += [value for name, value in form.items() if name != "grant_type"]
+    for secret in filter(lambda value: len(value) >= SHORTEST_SECRET, sent):
+        for spelling in {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}:
+            content = content.replace(spelling.encode(), "•••".encode())
+    return content
+
+
+def _loads_or_none(content: bytes) -> Any:
     try:
-        return orjson.loads(response.content)
+        return orjson.loads(content)
     except orjson.JSONDecodeError:
         return None
 
 
-def _request_id(response: requests.Response) -> str:
+def _request_id(body: Any) -> str:
     """Return the outside system's own reference for an error: HubSpot's correlationId or MBS's error.id."""
-    body = _loads_or_none(response) if response.status_code >= 400 else None
     if not isinstance(body, dict):
         return ""
     error = body.get("error")

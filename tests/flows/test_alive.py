@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -91,8 +92,18 @@ def test_a_test_tells_account_scopes_times_and_webhooks(consented: Connection, s
     assert told["Missing"] == "Nothing that is needed."
     assert told["Answer time"].endswith(" ms.")
     assert "calls in 10 s" in told["Calls left"]
-    assert told["Clocks"].endswith("apart.")
     assert "None has arrived" in told["Webhooks"]
+
+
+@pytest.mark.parametrize(("minutes", "is_good"), [(0, True), (10, False)])
+def test_a_clock_that_is_off_is_told(
+    minutes: int, is_good: bool, consented: Connection, sandbox: SandboxProcess
+) -> None:
+    theirs = format_datetime(timezone.now() + timedelta(minutes=minutes), usegmt=False)
+    body = {"portalId": int(consented.external_account_id), "timeZone": "Africa/Lagos", "companyCurrency": "NGN"}
+    sandbox.fail_next("GET", "/account-info", status=200, body=body, headers={"Date": theirs})
+    clocks = next(line for line in try_connection(consented).lines if line.label == "Clocks")
+    assert clocks.is_good is is_good
 
 
 def test_a_missing_scope_is_named_and_asked_for_with_what_is_granted(
