@@ -126,7 +126,7 @@ def _lesser_faults(facts: HealthFacts) -> Iterator[tuple[str, str]]:
                 facts.quarantined,
             )
             % {"number": facts.quarantined},
-            _("Correct them at the provider: each is listed with its reason. The next sync reads them again."),
+            _("Correct at the provider what is listed below with its reason; the next sync reads it again."),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -93,7 +94,9 @@ class HubSpotClient:
         try:
             self._call("DELETE", area_path("appinstalls", "external-install"), read_timeout=10.0)
         finally:
-            OAuthHandler("hubspot", self._credentials).revoke(refresh_token)
+            # Uninstalling ends the grant too, so a refusal here tells nothing new.
+            with suppress(IntegrationError):
+                OAuthHandler("hubspot", self._credentials).revoke(refresh_token)
 
     def try_read(self, kind: str) -> None:
         """Read one record of a kind; raises IntegrationError, PermissionMissing when the account did not grant it."""
