@@ -109,7 +109,20 @@ def figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the figures to the first page's context, for staff who may see invoices."""
     if request.user.has_perm("invoices.view_invoice"):
         context["figures"] = [*_work(), *_trouble()]
+        context["sunset"] = _next_sunset()
     return context
+
+
+def _next_sunset() -> dict[str, Any] | None:
+    """Return the version in use whose support ends first, with the days that are left; None when there is none."""
+    today = timezone.now().date()
+    ends = [
+        {"name": connector.info.name, "version": version, "days": days, "is_near": days < SUNSET_IS_NEAR}
+        for connector in connector_classes().values()
+        for version in connector.versions()
+        if (days := version.days_left(today)) is not None
+    ]
+    return min(ends, key=lambda end: end["days"], default=None)
 
 
 def _work() -> list[Figure]:
@@ -131,11 +144,6 @@ def _work() -> list[Figure]:
 
 def _trouble() -> list[Figure]:
     connections = reverse("admin:integrations_connection_changelist")
-    today = timezone.now().date()
-    versions = [version for connector in connector_classes().values() for version in connector.versions()]
-    days = [left for version in versions if (left := version.days_left(today)) is not None]
-    soonest = min(days, default=0)
-    sunset = Figure(_("Days to the next sunset of a version in use"), soonest, connections, soonest < SUNSET_IS_NEAR)
     runs = reverse("admin:integrations_syncrun_changelist")
     return [
         _needing(
@@ -148,7 +156,6 @@ def _trouble() -> list[Figure]:
             Connection.objects.filter(health=Health.DEGRADED).count(),
             f"{connections}?health__exact=degraded",
         ),
-        *([sunset] if days else []),
         _needing(
             _("Sellers whose submissions are paused"),
             Business.objects.exclude(submissions_paused_reason="").count(),

@@ -106,7 +106,8 @@ def drive(connection: Connection, sandbox: SandboxProcess, caught: Caught, secre
         if path == "/oauth/":
             values = [secrets["client secret"], secrets["refresh token"]]
         for status in (400, 401, 403, 429, 502):
-            Credential.objects.update(expires_at=timezone.now())
+            if path == "/oauth/":
+                Credential.objects.update(expires_at=timezone.now())
             echo(sandbox, method, path, status, *values)
             caught.take(f"report {path} {status}", str(try_connection(connection).as_json()))
             sandbox.set(fail_next=[])
