@@ -116,7 +116,7 @@ def figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 def _next_sunset() -> dict[str, Any] | None:
     """Return the version in use whose support ends first, with the days that are left; None when there is none."""
     today = timezone.now().date()
-    ends = [
+    ends: list[dict[str, Any]] = [
         {"name": connector.info.name, "version": version, "days": days, "is_near": days < SUNSET_IS_NEAR}
         for connector in connector_classes().values()
         for version in connector.versions()
