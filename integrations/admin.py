@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
@@ -16,20 +16,21 @@ from unfold.decorators import action, display
 
 from accounts.admin_base import EvidenceAdmin, EvidenceInline, TenantAdmin, badge, folded, organizations
 from accounts.templatetags.show import NOTHING, ago
-from integrations.base.connector import IntegrationTestResult
 from integrations.base.registry import connector_classes
 from integrations.models import (
     Connection,
     ConnectionStatus,
     Credential,
+    Health,
     Quarantine,
     RunStatus,
     StopRequest,
     SyncCursor,
     SyncRun,
 )
-from integrations.services.connections import connector_for, request_sync
+from integrations.services.connections import pause, request_sync, resume
 from integrations.services.syncs import request_stop
+from integrations.services.testing import try_connection
 from integrations.tasks import ring_records, ring_sync
 
 CONNECTION_COLOURS = {
@@ -37,6 +38,13 @@ CONNECTION_COLOURS = {
     ConnectionStatus.NEEDS_REAUTHORIZATION: "danger",
     ConnectionStatus.PAUSED: "warning",
     ConnectionStatus.DISCONNECTED: "",
+}
+HEALTH_COLOURS = {
+    Health.OK: "success",
+    Health.DEGRADED: "warning",
+    Health.NEEDS_REAUTHORIZATION: "danger",
+    Health.PAUSED: "info",
+    Health.DISCONNECTED: "",
 }
 RUN_COLOURS = {
     RunStatus.RUNNING: "info",
@@ -113,20 +121,29 @@ class ConnectionAdmin(TenantAdmin):
 
     form = ConnectionForm
     list_display = (
-        "name", "organization", "show_provider", "show_status", "show_last_good_call", "show_wanted", "problem",
+        "name", "organization", "show_provider", "show_health", "health_since", "health_cause", "show_last_good_call",
+        "show_wanted",
     )  # fmt: skip
-    list_filter = (organizations(), ProviderFilter, ("status", ChoicesDropdownFilter), "created_at")
+    list_filter = (
+        organizations(),
+        ProviderFilter,
+        ("health", ChoicesDropdownFilter),
+        ("status", ChoicesDropdownFilter),
+        "created_at",
+    )
     list_select_related = ("organization",)
     search_fields = ("name", "external_account_id", "organization__name", "organization__slug")
-    actions = ("sync_now", "test_now")
+    actions = ("sync_now", "test_now", "pause_now", "resume_now")
     inlines = (RunInline,)
     readonly_fields = (
-        "organization", "show_provider", "external_account_id", "show_status", "problem", "time_zone", "currency",
+        "organization", "show_provider", "external_account_id", "show_status", "problem", "show_health", "health_cause",
+        "health_next", "health_since", "show_versions", "time_zone", "currency",
         "show_scopes", "show_account_facts", "sync_requested_at", "last_good_call_at", "connected_by", "created_at",
         "updated_at",
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": ("organization", "show_provider", "name", "show_status", "problem")}),
+        (_("Health"), {"fields": ("show_health", "health_cause", "health_next", "health_since", "show_versions")}),
         (_("How it is read"), {"fields": ("options", "sync_requested_at", "last_good_call_at")}),
         (
             _("The account, as its provider says"),
@@ -156,6 +173,20 @@ class ConnectionAdmin(TenantAdmin):
     def show_status(self, connection: Connection) -> tuple[str, str]:
         """Return the status in words."""
         return connection.status, connection.get_status_display()
+
+    @badge(description=_("Health"), ordering="health", colours=HEALTH_COLOURS)
+    def show_health(self, connection: Connection) -> tuple[str, str]:
+        """Return the health in words."""
+        return connection.health, connection.get_health_display()
+
+    @display(description=_("Versions in use"))
+    def show_versions(self, connection: Connection) -> str:
+        """Return each version of the provider's interfaces and the days to its sunset."""
+        connector = connector_classes().get(connection.provider)
+        versions = connector.versions() if connector else ()
+        today = timezone.now().date()
+        left = [(each, each.days_left(today)) for each in versions]
+        return "; ".join(f"{each.area} {each.version}: {days} days to its sunset" for each, days in left) or NOTHING
 
     @display(description=_("Last good call"), ordering="last_good_call_at")
     def show_last_good_call(self, connection: Connection) -> str | SafeString:
@@ -201,32 +232,35 @@ class ConnectionAdmin(TenantAdmin):
                 messages.WARNING,
             )
 
+    @action(description=_("Pause"), permissions=["sync"])
+    def pause_now(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
+        """Stop reading the chosen connections."""
+        done = [pause(connection=connection) for connection in queryset]
+        self.message_user(request, f"{sum(done)} of {len(done)} paused; the others were not being read.")
+
+    @action(description=_("Resume"), permissions=["sync"])
+    def resume_now(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
+        """Read the chosen connections again."""
+        done = [connection for connection in queryset if resume(connection=connection)]
+        for connection in done:
+            ring_sync(connection)
+        self.message_user(request, f"{len(done)} of {len(queryset)} are read again; the others were not paused.")
+
     @action(description=_("Test connection"), permissions=["sync"])
     def test_now(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
         """Try each account and show what was found."""
         chosen = queryset.count()
-        for connection, result in _test_results(queryset[:TESTS_AT_ONCE]):
-            level = messages.SUCCESS if result.success else messages.ERROR
-            self.message_user(request, f"{connection}: {result.message}", level)
+        for connection in queryset[:TESTS_AT_ONCE]:
+            report = try_connection(connection)
+            level = messages.SUCCESS if report.success else messages.ERROR
+            found = " ".join(f"{line.label}: {line.sentence}" for line in report.lines)
+            self.message_user(request, f"{connection}: {report.message} {found}".strip(), level)
         if chosen > TESTS_AT_ONCE:
             self.message_user(
                 request,
                 f"Only the first {TESTS_AT_ONCE} of {chosen} were tested. Choose fewer at a time.",
                 messages.WARNING,
             )
-
-
-def _test_results(connections: QuerySet[Connection]) -> Iterator[tuple[Connection, IntegrationTestResult]]:
-    for connection in connections:
-        if connection.provider not in connector_classes():
-            sentence = f"No connector called {connection.provider} is installed here any more."
-            yield connection, IntegrationTestResult(False, sentence)
-            continue
-        connector = connector_for(connection)
-        try:
-            yield connection, connector.test_connection()
-        finally:
-            connector.close()
 
 
 class PartOfConnectionAdmin(EvidenceAdmin):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
 
 from integrations.base.registry import connector_classes
 from integrations.fields import keyring
 from integrations.services.keys import unreadable_field
+
+DAYS_OF_WARNING = 90
 
 
 @register()
@@ -39,3 +42,20 @@ def connectors_have_their_facts(**_: Any) -> list[CheckMessage]:
     except ImportError as problem:
         return [Error(f"settings.CONNECTORS names a class that does not load: {problem}", id="integrations.E003")]
     return []
+
+
+@register()
+def versions_have_time_left(**_: Any) -> list[CheckMessage]:
+    """Warn of each version in use whose support ends within 90 days, or has ended."""
+    try:
+        used = [(each.info.name, version) for each in connector_classes().values() for version in each.versions()]
+    except ImportError:
+        return []  # E003 says it
+    found: list[CheckMessage] = []
+    for name, version in used:
+        left = version.days_left(timezone.now().date())
+        if left is not None and left < DAYS_OF_WARNING:
+            sentence = f"{name} supports version {version.version} of {version.area} until {version.supported_until}"
+            hint = "Choose a newer version in the settings and try it against a test account first."
+            found.append(Warning(f"{sentence}: {left} days are left.", hint=hint, id="integrations.W001"))
+    return found

@@ -44,6 +44,7 @@ class ConnectionOAuth2(BaseOAuth2[HttpResponse]):
     ASSOCIATION_ONLY = True
     REDIRECT_STATE = False
     STATE_PARAMETER = True
+    wanted_scopes: tuple[str, ...] = ()  # empty asks for all that the connector names
 
     def __init__(self, strategy: Any = None, redirect_uri: str | None = None) -> None:
         super().__init__(strategy, redirect_uri)
@@ -57,7 +58,9 @@ class ConnectionOAuth2(BaseOAuth2[HttpResponse]):
 
     def auth_url(self) -> str:
         """Return the consent page's address."""
-        return self.handler().get_authorization_url(self.redirect_uri or "", state=self.get_or_create_state() or "")
+        return self.handler().get_authorization_url(
+            self.redirect_uri or "", self.wanted_scopes, state=self.get_or_create_state() or ""
+        )
 
     def auth_complete(self, *args: Any, **kwargs: Any) -> Any:
         """Take the provider's answer; raises social-auth's errors and ConnectFailed."""

@@ -1,4 +1,4 @@
-"""Rings the workers for syncs that somebody wants and that have not started."""
+"""Rings the workers for syncs that somebody wants and that have not started, and judges connections' health."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 import structlog
 from celery import current_app, shared_task
 from django.db import transaction
+from django_scopes import scopes_disabled
 from kombu.exceptions import OperationalError
 
 from integrations.base.registry import get_connector_class
 from integrations.models import Connection
 from integrations.services.connections import connections_waiting_for_sync
+from integrations.services.health import check_health
 
 logger = structlog.get_logger(__name__)
 
@@ -61,3 +63,10 @@ def ring_wanted_syncs() -> int:
         except Exception:  # one connection's fault must not stop the sweep for those after it
             logger.exception("sync_not_rung", connection=connection.pk)
     return len(waiting)
+
+
+@shared_task(name="integrations.tasks.check_connections")
+def check_connections() -> int:
+    """Judge the health of every connection of every organization."""
+    with scopes_disabled():
+        return check_health(Connection.objects.all())

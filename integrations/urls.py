@@ -12,5 +12,7 @@ urlpatterns = [
     path("connections/<int:pk>/stop/", views.connection_stop, name="connection_stop"),
     path("connections/<int:pk>/retry/", views.connection_retry, name="connection_retry"),
     path("connections/<int:pk>/test/", views.connection_test, name="connection_test"),
+    path("connections/<int:pk>/pause/", views.connection_pause, name="connection_pause"),
+    path("connections/<int:pk>/resume/", views.connection_resume, name="connection_resume"),
     path("connections/<int:pk>/disconnect/", views.connection_disconnect, name="connection_disconnect"),
 ]

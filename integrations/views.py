@@ -16,11 +16,14 @@ from integrations.base.connector import ConnectorInfo
 from integrations.base.registry import connector_classes
 from integrations.forms import DisconnectForm
 from integrations.models import Connection, ConnectionStatus, RunStatus, StopRequest, SyncRun
-from integrations.services.connections import connector_for, disconnect, request_sync
+from integrations.services.connections import disconnect, pause, request_sync, resume
 from integrations.services.syncs import request_full_read, request_stop
+from integrations.services.testing import try_connection
 from integrations.tasks import ring_preview, ring_records, ring_sync
 
 RETRIES_AT_ONCE = 500
+
+TEST_REPORT = "test_report"  # where the session keeps a test's report until its page is shown
 
 
 @dataclass(slots=True)
@@ -143,19 +146,50 @@ def connection_retry(request: HttpRequest, pk: int) -> HttpResponse:
 def connection_test(request: HttpRequest, pk: int) -> HttpResponse:
     """Try the connection now and say what was found."""
     connection: Connection = get_object_or_404(Connection.objects.all(), pk=pk)
-    if connection.status == ConnectionStatus.DISCONNECTED:
-        messages.error(request, _("%(name)s is disconnected, so there is nothing to test.") % {"name": connection})
-        return redirect("connection", pk=pk)
-    connector = connector_for(connection)
-    try:
-        result = connector.test_connection()
-    finally:
-        connector.close()
-    if result.success:
-        messages.success(request, _("Test passed. %(sentence)s") % {"sentence": result.message})
+    report = try_connection(connection)
+    if report.success:
+        messages.success(request, _("Test passed. %(sentence)s") % {"sentence": report.message})
     else:
-        messages.error(request, _("Test failed. %(sentence)s") % {"sentence": result.message})
+        messages.error(request, _("Test failed. %(sentence)s") % {"sentence": report.message})
+    # Shown once, on the page that follows: a reload of it must not call the provider again.
+    request.session[TEST_REPORT] = {"connection": pk} | report.as_json()
     return redirect("connection", pk=pk)
+
+
+@require_POST
+@require(Act.SYNC)
+def connection_pause(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stop reading a connection until somebody resumes it."""
+    connection: Connection = get_object_or_404(Connection.objects.all(), pk=pk)
+    if pause(connection=connection):
+        messages.success(
+            request,
+            _("%(name)s is paused. Nothing is read from it until somebody resumes it.") % {"name": connection},
+        )
+    else:
+        _say_state(request, connection)
+    return redirect("connection", pk=pk)
+
+
+@require_POST
+@require(Act.SYNC)
+def connection_resume(request: HttpRequest, pk: int) -> HttpResponse:
+    """Read a paused connection again."""
+    connection: Connection = get_object_or_404(Connection.objects.all(), pk=pk)
+    if resume(connection=connection):
+        ring_sync(connection)
+        messages.success(request, _("%(name)s is read again; what changed meanwhile comes now.") % {"name": connection})
+    else:
+        _say_state(request, connection)
+    return redirect("connection", pk=pk)
+
+
+def _say_state(request: HttpRequest, connection: Connection) -> None:
+    messages.info(
+        request,
+        _("Nothing was changed. %(name)s stands at: %(status)s.")
+        % {"name": connection, "status": connection.get_status_display()},
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -168,11 +202,15 @@ def connection_disconnect(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("connection", pk=pk)
     form = DisconnectForm(request.POST or None, connection=connection)
     if request.method == "POST" and form.is_valid():
-        disconnect(connection=connection)
+        untold = disconnect(connection=connection)
         messages.success(
             request,
             _("%(name)s is disconnected and its tokens are gone. Deals and invoices stay.") % {"name": connection},
         )
+        if untold:
+            messages.warning(request, untold)
         return redirect("connection", pk=pk)
     status = 422 if request.method == "POST" else 200
-    return render(request, "integrations/disconnect.html", {"connection": connection, "form": form}, status=status)
+    connector = connector_classes().get(connection.provider)
+    context = {"connection": connection, "form": form, "provider": connector.info if connector else None}
+    return render(request, "integrations/disconnect.html", context, status=status)

@@ -9,12 +9,16 @@ from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from crm.models import Deal
-from integrations.models import Connection, ConnectionStatus, Quarantine, RunStatus, SyncRun
+from integrations.base.registry import connector_classes
+from integrations.models import Connection, ConnectionStatus, Health, Quarantine, RunStatus, SyncRun
 from invoices.models import Business, Invoice, Status
+
+SUNSET_IS_NEAR = 90  # days
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,20 @@ def figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the figures to the first page's context, for staff who may see invoices."""
     if request.user.has_perm("invoices.view_invoice"):
         context["figures"] = [*_work(), *_trouble()]
+        context["sunset"] = _next_sunset()
     return context
+
+
+def _next_sunset() -> dict[str, Any] | None:
+    """Return the version in use whose support ends first, with the days that are left; None when there is none."""
+    today = timezone.now().date()
+    ends: list[dict[str, Any]] = [
+        {"name": connector.info.name, "version": version, "days": days, "is_near": days < SUNSET_IS_NEAR}
+        for connector in connector_classes().values()
+        for version in connector.versions()
+        if (days := version.days_left(today)) is not None
+    ]
+    return min(ends, key=lambda end: end["days"], default=None)
 
 
 def _work() -> list[Figure]:
@@ -134,6 +151,11 @@ def _trouble() -> list[Figure]:
             _("Connections to connect again"),
             Connection.objects.filter(status=ConnectionStatus.NEEDS_REAUTHORIZATION).count(),
             f"{connections}?status__exact=needs_reauthorization",
+        ),
+        _needing(
+            _("Connections that are degraded"),
+            Connection.objects.filter(health=Health.DEGRADED).count(),
+            f"{connections}?health__exact=degraded",
         ),
         _needing(
             _("Sellers whose submissions are paused"),

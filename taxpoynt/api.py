@@ -45,6 +45,11 @@ urlpatterns = [
     path("v1/", RootView.as_view(), name="api-root"),
     path("v1/connections/", ConnectionViewSet.as_view(LIST, name="Connections"), name="api-connections"),
     path("v1/connections/<int:pk>/", ConnectionViewSet.as_view(DETAIL, name="Connection"), name="api-connection"),
+    path(
+        "v1/connections/<int:pk>/test/",
+        ConnectionViewSet.as_view({"post": "test"}, name="Test"),
+        name="api-connection-test",
+    ),
     path("v1/crm/<int:connection_id>/deals", DealViewSet.as_view(LIST, name="Deals"), name="api-deals"),
     re_path(
         DEAL + "$",

@@ -33,6 +33,7 @@ ROUTES = [
 # away for a day do not find thousands of them.
 SWEEPS = {
     "ring-wanted-syncs": ("integrations.tasks.ring_wanted_syncs", 30.0),
+    "check-connections": ("integrations.tasks.check_connections", 60.0),
     "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
 }

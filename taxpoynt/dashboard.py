@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -13,7 +14,10 @@ from django_celery_beat.models import PeriodicTask
 
 from accounts.permissions import Act, require
 from integrations.base.registry import connector_classes
+from integrations.health import in_words
 from integrations.models import Connection, Quarantine
+from integrations.services.health import health_facts
+from integrations.views import TEST_REPORT
 from taxpoynt.overview import overview
 from taxpoynt.progress import progress_of
 
@@ -35,18 +39,24 @@ def home(request: HttpRequest) -> HttpResponse:
 def connection(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one connection: how far it is, its runs, what could not be read, and what can be done with it."""
     found = _connection(pk)
-    return render(request, "dashboard/connection.html", _facts(found))
+    report = request.session.pop(TEST_REPORT, None)
+    context = _facts(found) | {"report": report if report and report["connection"] == pk else None}
+    return render(request, "dashboard/connection.html", context)
 
 
 def _facts(found: Connection) -> dict[str, Any]:
     connector = connector_classes().get(found.provider)
     census = found.censuses.first()
+    facts, now = health_facts(found), timezone.now()
     return {
         "census": census,
         "differences": list(census.differences.all()[:DIFFERENCES_SHOWN]) if census else [],
         "connection": found,
         "provider": connector.info if connector else None,
         "progress": progress_of(found),
+        "health": facts,
+        "lag": in_words(facts.lag(now)) if found.is_active else "",
+        "versions": [(each, each.days_left(now.date())) for each in connector.versions()] if connector else [],
         "schedule": _schedule(found),
         "runs": found.runs.order_by("-pk")[:RUNS_SHOWN],
         "quarantined": Quarantine.objects.filter(connection=found, resolved_at=None).defer("payload")[

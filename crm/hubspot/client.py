@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -10,14 +11,16 @@ from django.conf import settings
 
 from integrations.base.auth import CredentialManager, OAuthHandler
 from integrations.base.errors import (
+    ConfigurationError,
     IntegrationError,
     InvalidResponse,
     NotFound,
     PermissionMissing,
     ReauthorizationRequired,
     RequestRejected,
+    TransientError,
 )
-from integrations.base.http import ApiClient, CallStatistics
+from integrations.base.http import ApiClient, CallStatistics, Observed
 from integrations.base.ratelimit import AccountPacer, RateLimits
 
 BATCH = 100  # inputs of a batch read, and records of a list page: HubSpot's maximum for both
@@ -86,6 +89,38 @@ class HubSpotClient:
     def close(self) -> None:
         """Close the pooled connections."""
         self._api.close()
+
+    @property
+    def observed(self) -> Observed | None:
+        """Return what the newest answer told beside its content."""
+        return self._api.observed
+
+    def granted_scopes(self) -> list[str]:
+        """Return what the token in use may do, as HubSpot says; [] for a service key, of which it says nothing."""
+        tokens = self._credentials.load()
+        if not tokens.refresh_token:
+            return []
+        answer = OAuthHandler("hubspot", self._credentials).introspect(tokens.access_token)
+        return [str(scope) for scope in answer.get("scopes") or []]
+
+    def uninstall(self) -> None:
+        """Remove our application from the account and end our grant; a service key can be ended in HubSpot only.
+
+        Raises IntegrationError; the grant is ended even when the application could not be removed.
+        """
+        refresh_token = self._credentials.load().refresh_token
+        if not refresh_token:
+            raise ConfigurationError("a service key ends only where it was made.", provider="hubspot")
+        try:
+            self._call("DELETE", area_path("appinstalls", "external-install"), read_timeout=10.0)
+        finally:
+            # Uninstalling ends the grant too, so a refusal here tells nothing new.
+            with suppress(IntegrationError):
+                OAuthHandler("hubspot", self._credentials).revoke(refresh_token)
+
+    def try_read(self, kind: str) -> None:
+        """Read one record of a kind; raises IntegrationError, PermissionMissing when the account did not grant it."""
+        self._call("GET", object_path(kind), params={"limit": 1})
 
     def get_account(self) -> dict[str, Any]:
         """Return the account's details."""
@@ -177,13 +212,15 @@ class HubSpotClient:
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         """Call once, and once more with a fresh token when the token was refused."""
-        used = self._credentials.load().access_token
-        try:
-            return self._api.call(method, path, repeatable=True, **options)  # all our calls here are reads
-        except RequestRejected as refusal:
-            if refusal.status not in {401, 530}:
-                raise _as_our_error(refusal) from refusal
-        self._credentials.renew(self._refresh, used=used)
+        used = self._credentials.load()
+        # One refusal of a key may be a slip of theirs, and a key cannot be renewed: it is tried again as it is.
+        for _ in range(1 if used.refresh_token else 2):
+            try:
+                return self._api.call(method, path, repeatable=True, **options)  # harmless to repeat, all of them
+            except RequestRejected as refusal:
+                if refusal.status != 401:
+                    raise _as_our_error(refusal) from refusal
+        self._credentials.renew(self._refresh, used=used.access_token)
         try:
             return self._api.call(method, path, repeatable=True, **options)
         except RequestRejected as refusal:
@@ -197,10 +234,9 @@ def _as_our_error(refusal: RequestRejected) -> IntegrationError:
         "status": refusal.status,
         "request_id": refusal.request_id,
     }
-    if refusal.status in {401, 530}:
-        return ReauthorizationRequired(
-            "HubSpot does not accept our access any more. Connect the account again.", **facts
-        )
+    if refusal.status == 401:
+        # The refresh before it was granted, so the grant stands: only a refused refresh may end it.
+        return TransientError("HubSpot refuses a token that it has just given us.", **facts)
     if refusal.status == 403:
         scopes = tuple(_missing_scopes(body))
         return PermissionMissing(

@@ -14,10 +14,11 @@ from django.conf import settings
 
 from crm.census import Figure
 from crm.connector import CRMConnector
-from crm.hubspot import mapping
+from crm.hubspot import mapping, trial
 from crm.hubspot.assembly import Parts, PartyMemory, RawDeals, assemble, batches, fetch_parts, with_ids
 from crm.hubspot.client import BATCH, SEARCH_PAGE, HubSpotClient, next_after
 from crm.hubspot.search import changed_deals_query, deals_query
+from crm.hubspot.versions import versions_in_use
 from crm.records import DealRecord, OwnerRecord, PipelineRecord
 from integrations.base.connector import (
     Account,
@@ -25,6 +26,7 @@ from integrations.base.connector import (
     ConnectorInfo,
     IntegrationTestResult,
     OAuthEndpoints,
+    VersionInUse,
 )
 from integrations.base.errors import IntegrationError, InvalidResponse, NotFound
 from integrations.base.http import CallStatistics
@@ -59,6 +61,10 @@ class HubSpotConnector(CRMConnector):
         preview_task="crm.hubspot.tasks.preview_hubspot_deals",
         record_task="crm.hubspot.tasks.process_hubspot_deal",
         accepts_service_key=True,
+        disconnect_by_hand=(
+            "Remove the app in HubSpot under Settings, Integrations, Connected apps; delete a service key under "
+            "Settings, Integrations, Service keys."
+        ),
     )
     scopes = (
         "oauth",
@@ -91,6 +97,15 @@ class HubSpotConnector(CRMConnector):
             code_refused=CODE_REFUSED,
             grant_gone=GRANT_GONE,
         )
+
+    @classmethod
+    def versions(cls) -> tuple[VersionInUse, ...]:
+        """Return the two versions that the settings choose."""
+        return versions_in_use()
+
+    def on_disconnecting(self) -> None:
+        """Uninstall our application and end the grant."""
+        self.client.uninstall()
 
     @property
     def statistics(self) -> CallStatistics:
@@ -125,23 +140,24 @@ class HubSpotConnector(CRMConnector):
         )
 
     def test_connection(self) -> IntegrationTestResult:
-        """Try to read the account and one deal with its lines."""
+        """Try to read the account and one record of each kind that an invoice is made of."""
+        details: dict[str, Any] = {}
         try:
             account = self.authenticate()
-            page = self.client.list_deals(self.names.of_deal(), ASSOCIATIONS, limit=1)
-        except IntegrationError as problem:
-            return IntegrationTestResult(False, problem.sentence, {"request_id": problem.request_id})
-        return IntegrationTestResult(
-            True,
-            f"{account.name} answers, and its deals can be read.",
-            {
+            details |= trial.measured(self.client.observed)
+            details |= {
                 "account": account.external_id,
                 "time_zone": account.time_zone,
                 "currency": account.currency,
-                "has_deals": bool(page.get("results")),
-                "calls": self.statistics.calls,
-            },
-        )
+            }
+            details |= trial.permissions(self.client, self.scopes, self.optional_scopes)
+        except IntegrationError as problem:
+            return IntegrationTestResult(False, problem.sentence, details | {"request_id": problem.request_id})
+        if details["missing"]:
+            lacking = ", ".join(details["missing"])
+            sentence = f"{account.name} answers, but did not grant {lacking}. Allow it to read everything."
+            return IntegrationTestResult(False, sentence, details)
+        return IntegrationTestResult(True, f"{account.name} answers, and its deals can be read.", details)
 
     def get_pipelines(self) -> list[PipelineRecord]:
         """Return the pipelines and their stages."""

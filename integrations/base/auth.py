@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from integrations.base.errors import (
     ConfigurationError,
+    IntegrationError,
     InvalidResponse,
     ReauthorizationRequired,
     RequestRejected,
@@ -24,6 +25,7 @@ from integrations.base.http import ApiClient
 if TYPE_CHECKING:
     from integrations.base.connector import OAuthEndpoints
 
+OAUTH_TIMEOUT = 15.0  # seconds; a refresh holds its row for as long
 REFRESH_BEFORE = timedelta(minutes=5)
 
 
@@ -65,7 +67,11 @@ class CredentialManager:
         """Store tokens, encrypted; a refresh token that did not come again is kept."""
         from integrations.models import Credential
 
-        values = {"access_token": tokens.access_token, "expires_at": tokens.expires_at}
+        values: dict[str, Any] = {
+            "access_token": tokens.access_token,
+            "expires_at": tokens.expires_at,
+            "refresh_failing_since": None,
+        }
         if tokens.refresh_token:
             values["refresh_token"] = tokens.refresh_token
         if self.connection_id is not None:
@@ -98,9 +104,19 @@ class CredentialManager:
                 fresh = refresh(current.refresh_token)
                 self.store(fresh)
                 return self.load()
+        except IntegrationError:
+            self._note_failed_refresh()
+            raise
         finally:
             if in_pool and not database.in_atomic_block:
                 database.close()  # a fetcher's thread ends with its run and would leave its connection behind
+
+    def _note_failed_refresh(self) -> None:
+        from integrations.models import Credential
+
+        assert self.connection_id is not None  # noqa: S101 (renew refuses what is not stored)
+        rows = Credential.objects.filter(connection_id=self.connection_id, refresh_failing_since=None)
+        rows.update(refresh_failing_since=timezone.now())
 
     def _read(self, *, lock: bool = False) -> Tokens:
         from integrations.models import Credential
@@ -128,7 +144,7 @@ class OAuthHandler:
         self.endpoints: OAuthEndpoints = connector.oauth()
 
     def get_authorization_url(self, redirect_uri: str, scopes: tuple[str, ...] = (), state: str = "") -> str:
-        """Return the consent page's address; `scopes` defaults to the connector's own."""
+        """Return the consent page's address; `scopes`, when given, is all that is asked for."""
         query = {
             "client_id": self.endpoints.client_id,
             "redirect_uri": redirect_uri,
@@ -136,7 +152,7 @@ class OAuthHandler:
             "state": state,
             "response_type": "code",
         }
-        if self.endpoints.optional_scopes:
+        if self.endpoints.optional_scopes and not scopes:
             query["optional_scope"] = " ".join(self.endpoints.optional_scopes)
         return f"{self.endpoints.authorize_url}?{urlencode(query)}"
 
@@ -147,34 +163,68 @@ class OAuthHandler:
     def refresh_token(self, refresh_token: str) -> Tokens:
         """Return fresh tokens; the refresh token given is kept when none comes back.
 
-        Raises ReauthorizationRequired when the grant is gone; TransientError children for anything that may pass.
+        Raises ReauthorizationRequired when the grant is gone, which takes two refusals and our own application's being
+        in order; ConfigurationError when it is not; TransientError children for anything that may pass.
         """
-        fresh = self._ask({"grant_type": "refresh_token", "refresh_token": refresh_token})
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        try:
+            fresh = self._ask(form)
+        except ReauthorizationRequired:
+            # One slip of theirs must not cost a connection, and some providers blame the grant for our wrong secret.
+            try:
+                fresh = self._ask(form)
+            except ReauthorizationRequired:
+                self._check_application(refresh_token)
+                raise
         if fresh.refresh_token:
             return fresh
         return Tokens(fresh.access_token, refresh_token, fresh.expires_at, fresh.scopes, fresh.account_id)
 
+    def _check_application(self, token: str) -> None:
+        """Raise ConfigurationError when the provider refuses our own id or secret; any other answer says nothing."""
+        try:
+            self.introspect(token)
+        except IntegrationError as problem:
+            refusal = problem.__cause__
+            if isinstance(refusal, RequestRejected) and _words(refusal) & self.endpoints.client_refused:
+                raise
+
+    def introspect(self, token: str) -> dict[str, Any]:
+        """Return what the provider says of a token ("active", "scopes"), {} when it has no such call."""
+        if not self.endpoints.introspect_url:
+            return {}
+        answer = self._post(self.endpoints.introspect_url, {"token": token}, repeatable=True)
+        return answer if isinstance(answer, dict) else {}
+
+    def revoke(self, refresh_token: str) -> None:
+        """End a grant at the provider; raises IntegrationError. Tried once: whoever disconnects is waiting."""
+        if self.endpoints.revoke_url:
+            form = {"token": refresh_token, "token_type_hint": "refresh_token"}
+            self._post(self.endpoints.revoke_url, form, repeatable=False)
+
     def _ask(self, form: dict[str, str]) -> Tokens:
+        # A code is spent by the first call that arrives, so only a refresh may be repeated.
+        repeatable = form["grant_type"] == "refresh_token"
+        return self._tokens(self._post(self.endpoints.token_url, form, repeatable=repeatable))
+
+    def _post(self, address: str, form: dict[str, str], *, repeatable: bool) -> Any:
         if not self.endpoints.client_id:
             raise ConfigurationError(
                 f"{self.name} is not set up on this server: the application's id and secret are missing.",
                 provider=self.platform_name,
             )
-        url = urlsplit(self.endpoints.token_url)
+        url = urlsplit(address)
         client = ApiClient(provider=self.platform_name, name=self.name, base_url=f"{url.scheme}://{url.netloc}")
-        form |= {"client_id": self.endpoints.client_id, "client_secret": self.endpoints.client_secret}
+        form = form | {"client_id": self.endpoints.client_id, "client_secret": self.endpoints.client_secret}
         try:
-            # A code is spent by the first call that arrives, so only a refresh may be repeated.
-            answer = client.call("POST", url.path, form=form, repeatable=form["grant_type"] == "refresh_token")
+            return client.call("POST", url.path, form=form, repeatable=repeatable, read_timeout=OAUTH_TIMEOUT)
         except RequestRejected as refusal:
-            raise self._refused(refusal, form["grant_type"]) from refusal
+            raise self._refused(refusal, form.get("grant_type", "")) from refusal
         finally:
             client.close()
-        return self._tokens(answer)
 
     def _refused(self, refusal: RequestRejected, grant: str) -> Exception:
-        body = refusal.body if isinstance(refusal.body, dict) else {}
-        words = {str(body.get("status")), str(body.get("error"))}
+        words = _words(refusal)
         facts: dict[str, Any] = {
             "provider": self.platform_name,
             "status": refusal.status,
@@ -186,7 +236,7 @@ class OAuthHandler:
                 "Nothing was connected; start again with Connect.",
                 **facts,
             )
-        if words & self.endpoints.grant_gone:
+        if grant == "refresh_token" and words & self.endpoints.grant_gone:
             return ReauthorizationRequired(
                 f"{self.name} no longer lets us in: the access was withdrawn there. Connect the account again.",
                 **facts,
@@ -208,3 +258,8 @@ class OAuthHandler:
             scopes=tuple(answer.get("scopes") or ()),
             account_id=str(answer.get(self.endpoints.account_field) or ""),
         )
+
+
+def _words(refusal: RequestRejected) -> set[str]:
+    body = refusal.body if isinstance(refusal.body, dict) else {}
+    return {str(body.get("status")), str(body.get("error"))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, ClassVar
 
 from integrations.base.auth import CredentialManager
@@ -12,7 +13,11 @@ from integrations.base.auth import CredentialManager
 
 @dataclass(frozen=True, slots=True)
 class IntegrationTestResult:
-    """The outcome of a connection test: a yes or no, a sentence for people, and facts to show."""
+    """The outcome of a connection test: a yes or no, a sentence for people, and facts to show.
+
+    Facts that a report shows when they are there: `granted` and `missing` (scopes), `latency_ms`, `remaining` (calls,
+    a sentence), `skew_seconds` (their clock against ours).
+    """
 
     success: bool
     message: str
@@ -24,8 +29,8 @@ class OAuthEndpoints:
     """Where a provider's OAuth lives, as whom we speak to it, and its words for what went wrong.
 
     `account_field` is the field of a token answer that names the account; `code_refused` and `grant_gone` are the
-    error words for a consent that is spent and for a grant that was withdrawn. Any other word, and every 429 and 5xx,
-    must never break a connection.
+    error words for a consent that is spent and for a grant that was withdrawn; `client_refused` those for our own
+    application's id and secret. Any other word, and every 429 and 5xx, must never break a connection.
     """
 
     authorize_url: str
@@ -39,6 +44,7 @@ class OAuthEndpoints:
     account_field: str = ""
     code_refused: frozenset[str] = frozenset()
     grant_gone: frozenset[str] = frozenset()
+    client_refused: frozenset[str] = frozenset({"invalid_client"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class ConnectorInfo:
 
     The tasks are Celery's names of them: `sync_task` reads everything due for a connection id, `preview_task` says for
     one what a full read would change, `record_task` reads one record again, by (external id, connection id).
+    `disconnect_by_hand` says, in a sentence for people, how to end our access in the provider's own pages.
     """
 
     slug: str
@@ -57,6 +64,7 @@ class ConnectorInfo:
     preview_task: str = ""
     record_task: str = ""
     accepts_service_key: bool = False
+    disconnect_by_hand: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,19 @@ class Account:
     time_zone: str = "Africa/Lagos"
     currency: str = "NGN"
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInUse:
+    """A version of a provider's interface, and the day it is supported until (None where it is not known)."""
+
+    area: str
+    version: str
+    supported_until: date | None
+
+    def days_left(self, today: date) -> int | None:
+        """Return the days until its sunset, negative after it."""
+        return None if self.supported_until is None else (self.supported_until - today).days
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +126,14 @@ class BaseConnector(ABC):
     @abstractmethod
     def test_connection(self) -> IntegrationTestResult:
         """Try the connection and say what was found; never raises IntegrationError."""
+
+    @classmethod
+    def versions(cls) -> tuple[VersionInUse, ...]:
+        """Return the versions of the provider's interfaces that the settings choose; none when it has none."""
+        return ()
+
+    def on_disconnecting(self) -> None:  # noqa: B027 (a provider without such a call has nothing to do)
+        """Give our access back at the provider; raises IntegrationError when it could not be told."""
 
     @abstractmethod
     def close(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 
 class IntegrationError(Exception):
     """Something an outside system did or said that stops the work in hand.
@@ -16,6 +18,7 @@ class IntegrationError(Exception):
         self.provider = provider
         self.status = status
         self.request_id = request_id
+        self.raised_at = datetime.now(UTC)
 
 
 class TransientError(IntegrationError):

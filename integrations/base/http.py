@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import requests
@@ -27,6 +30,7 @@ logger = structlog.get_logger(__name__)
 USER_AGENT = "TaxPoynt/0.1"
 POOL_SIZE = 16  # above the number of fetchers of one run, so that no connection is opened and thrown away
 TRIES = 3
+SHORTEST_SECRET = 8
 MAX_WAIT = 15.0  # seconds; a longer wait belongs to the task, not to a worker that sits still
 LONG_WAIT = 60.0  # seconds; who asks for more must not be asked again before it is over
 LONGEST_WAIT = 86_400.0  # a day: whatever is asked for, it is tried again then
@@ -48,6 +52,25 @@ class CallStatistics:
             self.calls += calls
             self.retries += retries
             self.waited_seconds += waited
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the newest answer told beside its content; `at` is our clock when it came, in seconds since 1970."""
+
+    seconds: float
+    headers: Mapping[str, str] = field(repr=False)
+    at: float
+
+    @property
+    def skew_seconds(self) -> int | None:
+        """Return how far the other side's clock is ahead of ours, None when it does not tell its time."""
+        try:
+            # The header has whole seconds only, so that the half that it lacks on average is added.
+            theirs = parsedate_to_datetime(self.headers["Date"]).timestamp() + 0.5
+        except (KeyError, TypeError, ValueError):
+            return None
+        return round(theirs - (self.at - self.seconds / 2))
 
 
 def asked_wait(response: requests.Response) -> float | None:
@@ -86,6 +109,7 @@ class ApiClient:
         self.name = name
         self.base_url = base_url
         self.statistics = CallStatistics()
+        self.observed: Observed | None = None
         self._headers = headers or dict
         self._limited_wait = limited_wait
         self._waitable = waitable or {}
@@ -154,12 +178,13 @@ class ApiClient:
             last = not repeatable or attempt == TRIES - 1
             try:
                 self.statistics.add(calls=1, waited=self._pacer.wait(lane))
+                secret = self._headers()
                 response = self._session.request(
                     method,
                     self.base_url + path,
                     params=params,
                     data=data,
-                    headers={**self._headers(), "Content-Type": content_type, "Accept": "application/json"},
+                    headers={**secret, "Content-Type": content_type, "Accept": "application/json"},
                     timeout=timeout,
                     allow_redirects=False,
                 )
@@ -169,9 +194,10 @@ class ApiClient:
                 error = self._broken_off(problem, repeatable)
             else:
                 self._pacer.observe(response.headers)
+                self.observed = Observed(response.elapsed.total_seconds(), response.headers, time.time())
                 if response.status_code < 400:
                     return response
-                error = self._refusal(response)
+                error = self._refusal(response, _scrubbed(response.content, secret, data))
             if last or isinstance(error, UnknownOutcome) or (error.retry_after or 0) > LONG_WAIT:
                 raise error
             self._pause(error, attempt)
@@ -197,12 +223,12 @@ class ApiClient:
             provider=self.provider,
         )
 
-    def _refusal(self, response: requests.Response) -> TransientError:
+    def _refusal(self, response: requests.Response, content: bytes) -> TransientError:
         """Return the error to wait on; raises RequestRejected for an answer that no repeat will change."""
         facts = {
             "provider": self.provider,
             "status": response.status_code,
-            "request_id": _request_id(response),
+            "request_id": _request_id(_loads_or_none(content)),
         }
         status = response.status_code
         if status == 429:
@@ -212,7 +238,7 @@ class ApiClient:
             return TransientError(sentence, retry_after=self._wait_for(response), **facts)
         raise RequestRejected(
             f"{self.name} refused the request (HTTP {response.status_code}).",
-            body=_loads_or_none(response),
+            body=_loads_or_none(content),
             **facts,
         )
 
@@ -230,7 +256,6 @@ class ApiClient:
                 f"{self.name} sent an answer that cannot be read (not JSON).",
                 provider=self.provider,
                 status=response.status_code,
-                request_id=_request_id(response),
             ) from problem
 
 
@@ -238,16 +263,26 @@ def _dumps(value: Any) -> bytes | None:
     return None if value is None else orjson.dumps(value)
 
 
-def _loads_or_none(response: requests.Response) -> Any:
+def _scrubbed(content: bytes, headers: Mapping[str, str], form: Any) -> bytes:
+    """Return an error's body without the credentials of its own call: some systems repeat what they were given."""
+    sent = [value.rpartition(" ")[2] for value in headers.values()]
+    if isinstance(form, Mapping):
+        sent += [value for name, value in form.items() if name != "grant_type"]
+    for secret in filter(lambda value: len(value) >= SHORTEST_SECRET, sent):
+        for spelling in {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}:
+            content = content.replace(spelling.encode(), "•••".encode())
+    return content
+
+
+def _loads_or_none(content: bytes) -> Any:
     try:
-        return orjson.loads(response.content)
+        return orjson.loads(content)
     except orjson.JSONDecodeError:
         return None
 
 
-def _request_id(response: requests.Response) -> str:
+def _request_id(body: Any) -> str:
     """Return the outside system's own reference for an error: HubSpot's correlationId or MBS's error.id."""
-    body = _loads_or_none(response) if response.status_code >= 400 else None
     if not isinstance(body, dict):
         return ""
     error = body.get("error")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
@@ -14,6 +15,16 @@ class ConnectionStatus(models.TextChoices):
     """What a connection can do now."""
 
     ACTIVE = "active", _("Connected")
+    NEEDS_REAUTHORIZATION = "needs_reauthorization", _("Connect again")
+    PAUSED = "paused", _("Paused")
+    DISCONNECTED = "disconnected", _("Disconnected")
+
+
+class Health(models.TextChoices):
+    """How a connection is, as far as we can tell; the page, the list, the admin and the API show the same."""
+
+    OK = "ok", _("Well")
+    DEGRADED = "degraded", _("Degraded")
     NEEDS_REAUTHORIZATION = "needs_reauthorization", _("Connect again")
     PAUSED = "paused", _("Paused")
     DISCONNECTED = "disconnected", _("Disconnected")
@@ -44,6 +55,10 @@ class Connection(models.Model):
         null=True, blank=True, help_text=_("The provider asked not to be called before this instant.")
     )
     last_good_call_at = models.DateTimeField(null=True, blank=True)
+    health = models.CharField(max_length=30, choices=Health.choices, default=Health.OK)
+    health_cause = models.TextField(blank=True, help_text=_("Why it is not well, for people."))
+    health_next = models.TextField(blank=True, help_text=_("What to do about it."))
+    health_since = models.DateTimeField(default=timezone.now)
     connected_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -60,6 +75,7 @@ class Connection(models.Model):
             models.CheckConstraint(
                 condition=models.Q(status__in=ConnectionStatus.values), name="connection_status_known"
             ),
+            models.CheckConstraint(condition=models.Q(health__in=Health.values), name="connection_health_known"),
         ]
         indexes = [
             models.Index(
@@ -82,9 +98,12 @@ class Credential(models.Model):
     """A connection's tokens, encrypted at rest; reached through CredentialManager only."""
 
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="credential")
-    access_token = EncryptedTextField()
-    refresh_token = EncryptedTextField(null=True, blank=True)
+    access_token = EncryptedTextField(bound_to="connection_id")
+    refresh_token = EncryptedTextField(bound_to="connection_id", null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_failing_since = models.DateTimeField(
+        null=True, blank=True, help_text=_("When the first of the refreshes failed that have failed since.")
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:

@@ -54,6 +54,9 @@ class SyncRun(models.Model):
     changed = models.PositiveIntegerField(default=0)
     unchanged = models.PositiveIntegerField(default=0)
     quarantined = models.PositiveIntegerField(default=0)
+    silent_changes = models.PositiveIntegerField(
+        default=0, help_text=_("Changes that no webhook had announced, though webhooks are set up.")
+    )
     calls = models.PositiveIntegerField(default=0)
     retries = models.PositiveIntegerField(default=0)
     waited_seconds = models.FloatField(default=0)

@@ -15,8 +15,10 @@ from django_scopes import scopes_disabled
 from accounts.models import Organization, User
 from integrations.base.auth import CredentialManager, Tokens
 from integrations.base.connector import Account, BaseConnector, ConnectionConfig
-from integrations.base.registry import get_connector_class
-from integrations.models import Connection, ConnectionStatus
+from integrations.base.errors import IntegrationError, ReauthorizationRequired
+from integrations.base.registry import connector_classes, get_connector_class
+from integrations.models import Connection, ConnectionStatus, Credential
+from integrations.services.health import note_health
 
 logger = structlog.get_logger(__name__)
 
@@ -47,6 +49,7 @@ def connect_account(
             connection, was_disconnected = _save_connection(organization, provider, account, tokens, connected_by)
             schedule_nightly_sync(connection, again=was_disconnected)
             request_sync(connection=connection)
+            note_health(connection)
     except IntegrityError as conflict:
         raise ConnectRefused(
             f"The {connector_class.info.name} account {account.name} belongs to another organization here, and its "
@@ -120,13 +123,21 @@ def request_sync(*, connection: Connection) -> None:
     Connection.objects.filter(pk=connection.pk).update(sync_requested_at=timezone.now())
 
 
-def mark_needs_reauthorization(*, connection: Connection, sentence: str) -> None:
-    """Stop reading a connection whose grant is gone, and say why."""
-    Connection.objects.filter(pk=connection.pk, status=ConnectionStatus.ACTIVE).update(
-        status=ConnectionStatus.NEEDS_REAUTHORIZATION, problem=sentence
-    )
-    connection.status = ConnectionStatus.NEEDS_REAUTHORIZATION
-    connection.problem = sentence
+def mark_needs_reauthorization(*, connection: Connection, problem: ReauthorizationRequired) -> None:
+    """Stop reading a connection whose grant is gone, and say why.
+
+    A connection that got new tokens after the refusal is left alone: it was the old grant that was refused.
+    """
+    with transaction.atomic():
+        # Reconnecting holds this row until its new tokens are stored too, so they are seen once it is ours.
+        locked = Connection.objects.select_for_update().filter(pk=connection.pk, status=ConnectionStatus.ACTIVE)
+        renewed = Credential.objects.filter(connection_id=connection.pk, updated_at__gt=problem.raised_at)
+        if locked.first() and not renewed.exists():
+            Connection.objects.filter(pk=connection.pk).update(
+                status=ConnectionStatus.NEEDS_REAUTHORIZATION, problem=problem.sentence
+            )
+    connection.refresh_from_db(fields=["status", "problem"])
+    note_health(connection)
 
 
 def put_off(*, connection: Connection, seconds: float) -> None:
@@ -136,15 +147,62 @@ def put_off(*, connection: Connection, seconds: float) -> None:
     Connection.objects.filter(pk=connection.pk).update(not_before=connection.not_before, sync_requested_at=now)
 
 
-def disconnect(*, connection: Connection) -> None:
-    """Wipe the tokens and stop the nightly sync; deals and invoices stay."""
-    with transaction.atomic():
-        Connection.objects.filter(pk=connection.pk).update(
-            status=ConnectionStatus.DISCONNECTED, problem="", sync_requested_at=None
-        )
-        CredentialManager(connection.pk).wipe()
-        for nightly in PeriodicTask.objects.filter(name=f"Nightly sync of connection {connection.pk}"):
-            _enable(nightly, False)
+def pause(*, connection: Connection) -> bool:
+    """Stop reading a connection until it is resumed; False when it was not being read."""
+    paused = Connection.objects.filter(pk=connection.pk, status=ConnectionStatus.ACTIVE).update(
+        status=ConnectionStatus.PAUSED, sync_requested_at=None
+    )
+    connection.refresh_from_db(fields=["status"])
+    note_health(connection)
+    return bool(paused)
+
+
+def resume(*, connection: Connection) -> bool:
+    """Read a paused connection again, beginning with what changed meanwhile; False when it was not paused."""
+    resumed = Connection.objects.filter(pk=connection.pk, status=ConnectionStatus.PAUSED).update(
+        status=ConnectionStatus.ACTIVE, sync_requested_at=timezone.now()
+    )
+    connection.refresh_from_db(fields=["status"])
+    note_health(connection)
+    return bool(resumed)
+
+
+def disconnect(*, connection: Connection) -> str:
+    """Tell the provider, wipe the tokens even if that fails, and stop the nightly sync; deals and invoices stay.
+
+    Returns "" or, when the provider could not be told, the sentence that says so and what to do there.
+    """
+    untold = ""
+    try:
+        untold = _tell_provider(connection)
+    finally:
+        with transaction.atomic():
+            Connection.objects.filter(pk=connection.pk).update(
+                status=ConnectionStatus.DISCONNECTED, problem=untold, sync_requested_at=None
+            )
+            CredentialManager(connection.pk).wipe()
+            for nightly in PeriodicTask.objects.filter(name=f"Nightly sync of connection {connection.pk}"):
+                _enable(nightly, False)
+    connection.refresh_from_db(fields=["status", "problem"])
+    note_health(connection)
+    logger.info("disconnected", provider=connection.provider, connection=connection.pk, told=not untold)
+    return untold
+
+
+def _tell_provider(connection: Connection) -> str:
+    if connection.provider not in connector_classes():
+        return f"No connector called {connection.provider} is installed here, so its provider was not told."
+    connector = connector_for(connection)
+    try:
+        connector.on_disconnecting()
+    except ReauthorizationRequired:
+        return ""  # the grant was withdrawn there already
+    except IntegrationError as problem:
+        logger.warning("provider_not_told", connection=connection.pk, reason=type(problem).__name__)
+        return f"{connector.info.name} was not told: {problem.sentence} {connector.info.disconnect_by_hand}".strip()
+    finally:
+        connector.close()
+    return ""
 
 
 def connections_waiting_for_sync() -> list[Connection]:

@@ -93,6 +93,7 @@ def run_sync(
             plan = _planned(run, stream)
             for page in stream.read(plan):
                 _commit_page(run, plan, page, stream)
+                _stop_when_not_active(connection)
                 if on_page:
                     on_page(run)
                 _check_stop(run)
@@ -108,6 +109,13 @@ def run_sync(
             _finish(run, stream, RunStatus.FAILED, f"An error of ours stopped it. Tell support: {reference}.")
             raise
         return _succeed(run, plan, stream)
+
+
+def _stop_when_not_active(connection: Connection) -> None:
+    """Raise the error that ends a run when somebody paused or disconnected the connection meanwhile."""
+    connection.refresh_from_db(fields=["status"])
+    if not connection.is_active:
+        raise IntegrationError(f"{connection} is not active any more ({connection.get_status_display()}).")
 
 
 @contextmanager
@@ -246,7 +254,7 @@ def _ending(run: SyncRun, plan: Plan) -> tuple[RunStatus, str]:
 def _stop_short(run: SyncRun, stream: StreamReader, problem: IntegrationError) -> SyncRun:
     logger.warning("sync_stopped_short", run=run.pk, reason=type(problem).__name__, request_id=problem.request_id)
     if isinstance(problem, ReauthorizationRequired):
-        mark_needs_reauthorization(connection=run.connection, sentence=problem.sentence)
+        mark_needs_reauthorization(connection=run.connection, problem=problem)
     elif isinstance(problem, TransientError) and (problem.retry_after or 0) > LONG_WAIT:
         put_off(connection=run.connection, seconds=problem.retry_after or 0)
     stored = f" {run.read} records are stored." if run.read else ""

@@ -6,7 +6,7 @@ from django import template
 from django.utils.safestring import SafeString
 
 from accounts.templatetags.show import badge
-from integrations.models import Connection, ConnectionStatus, RunStatus, SyncRun
+from integrations.models import Connection, ConnectionStatus, Health, RunStatus, SyncRun
 
 register = template.Library()
 
@@ -30,6 +30,14 @@ RUN = {
 def connection_badge(connection: Connection) -> SafeString:
     """Return a connection's status."""
     return badge(CONNECTION[ConnectionStatus(connection.status)], connection.get_status_display())
+
+
+@register.simple_tag
+def health_badge(connection: Connection) -> SafeString:
+    """Return a connection's status, or that it is degraded while it is connected."""
+    if connection.is_active and connection.health == Health.DEGRADED:
+        return badge("needs", connection.get_health_display())
+    return connection_badge(connection)
 
 
 @register.simple_tag

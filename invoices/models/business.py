@@ -70,9 +70,9 @@ class Business(models.Model):
     isic_code = models.CharField(_("default service code"), max_length=4, blank=True)
     service_category = models.CharField(_("default service category"), max_length=255, blank=True)
     public_key = models.TextField(blank=True, help_text=_("PEM text from the authority's key file."))
-    certificate = EncryptedTextField(null=True, blank=True)
-    api_key = EncryptedTextField(null=True, blank=True)
-    api_secret = EncryptedTextField(null=True, blank=True)
+    certificate = EncryptedTextField(bound_to="organization_id", null=True, blank=True)
+    api_key = EncryptedTextField(bound_to="organization_id", null=True, blank=True)
+    api_secret = EncryptedTextField(bound_to="organization_id", null=True, blank=True)
     submissions_paused_reason = models.TextField(
         blank=True, help_text=_("Why nothing is submitted for this business now; emptied to resume.")
     )

@@ -15,9 +15,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taxpoynt.settings")
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 django.setup()
 
-from tests.benchmarks import backfill, conversion  # noqa: E402 - after Django is set up
+from tests.benchmarks import backfill, conversion, refreshes  # noqa: E402 - after Django is set up
 
-NAMES = ("conversion", "backfill", "paced")
+NAMES = ("conversion", "backfill", "paced", "refreshes")
 
 
 def main() -> int:
@@ -35,6 +35,8 @@ def main() -> int:
         backfill.run(options.deals)
     if "paced" in names:
         backfill.run_paced(options.deals)
+    if "refreshes" in names:
+        refreshes.run()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"All in {perf_counter() - started:.0f} s; this process peaked at {memory} MB.")
     return 0

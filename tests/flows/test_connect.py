@@ -232,8 +232,9 @@ def test_a_withdrawn_grant_asks_for_a_new_connection(connected: Connection, sand
     from crm.services import sync_deals
 
     sandbox.fail_next(
-        "POST", "/oauth/2026-03/token", status=400, body='{"status":"BAD_REFRESH_TOKEN","error":"invalid_grant"}'
-    )
+        "POST", "/oauth/2026-03/token", status=400, times=2,
+        body='{"status":"BAD_REFRESH_TOKEN","error":"invalid_grant"}',
+    )  # fmt: skip
     sandbox.set(expire_access_tokens=True)
     run = sync_deals(connection=connected)
     assert run.status == "partial"

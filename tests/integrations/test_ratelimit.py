@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings as django_settings
 
 from integrations.base import ratelimit
 from integrations.base.ratelimit import AccountPacer, RateLimits
@@ -59,14 +60,18 @@ def test_a_limit_that_one_process_learned_holds_for_the_next(account: str) -> No
     assert passed(AccountPacer(LIMITS, account), 5) == 9
 
 
-def _send(account: str, out: Any) -> None:
+def _send(database: str, account: str, out: Any) -> None:
+    django_settings.DATABASES["default"]["NAME"] = database
     out.put(passed(AccountPacer(LIMITS, account), 5))
 
 
 def test_processes_share_one_window(account: str) -> None:
     paced(account, 60, 60_000)
+    database = django_settings.DATABASES["default"]["NAME"]
     out = multiprocessing.get_context("spawn").Queue()
-    workers = [multiprocessing.get_context("spawn").Process(target=_send, args=(account, out)) for _ in range(3)]
+    workers = [
+        multiprocessing.get_context("spawn").Process(target=_send, args=(database, account, out)) for _ in range(3)
+    ]
     for worker in workers:
         worker.start()
     counts = [out.get(timeout=60) for _ in workers]
