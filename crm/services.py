@@ -15,13 +15,14 @@ from crm.converters import deal_to_draft
 from crm.models import Deal
 from crm.readback import to_record
 from crm.storage import save_deals, save_structure
-from integrations.base.errors import IntegrationError
+from integrations.base.errors import IntegrationError, NotFound
 from integrations.base.registry import get_connector_class
 from integrations.models import Connection, Quarantine, SyncCursor, SyncRun
 from integrations.services.connections import connector_for
 from integrations.services.syncs import FULL, WINDOW, StreamReader, run_sync
 from invoices.drafts import InvoiceDraft
 from invoices.services.issuing import Issued, issue_drafts
+from invoices.services.withdrawing import withdraw_drafts
 
 logger = structlog.get_logger(__name__)
 
@@ -119,6 +120,19 @@ def save_one_deal(*, connection: Connection, deal_id: str) -> None:
         connector.close()
     with transaction.atomic():
         save_deals(connection=connection, records=[record])
+
+
+def refresh_deals(*, connection: Connection, external_ids: Sequence[str]) -> None:
+    """Read these deals anew and store them; those that are gone are marked as archived. Raises what reading raises."""
+    for deal_id in external_ids:
+        try:
+            save_one_deal(connection=connection, deal_id=deal_id)
+        except NotFound:
+            with transaction.atomic():
+                Deal.objects.filter(connection=connection, external_id=deal_id).update(
+                    is_archived=True, invoice_due=False
+                )
+                withdraw_drafts(connection=connection, kind="deal", external_ids=[deal_id])
 
 
 def invoice_due_deals(*, connection: Connection, only: Sequence[str] = ()) -> list[Issued]:

@@ -1,15 +1,19 @@
-"""Rings the workers for syncs that somebody wants and that have not started."""
+"""Rings the workers for what is wanted and has not started: syncs, and deliveries and events of webhooks."""
 
 from __future__ import annotations
 
 import structlog
 from celery import current_app, shared_task
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from integrations.base.registry import get_connector_class
+from integrations.base.registry import connector_classes, get_connector_class
 from integrations.models import Connection
+from integrations.partitions import EVENTS, maintain
 from integrations.services.connections import connections_waiting_for_sync
+from integrations.services.webhooks import connections_with_waiting_events, prune_webhooks, split_deliveries
 
 logger = structlog.get_logger(__name__)
 
@@ -42,3 +46,32 @@ def ring_wanted_syncs() -> int:
     for connection in waiting:
         ring_sync(connection)
     return len(waiting)
+
+
+def ring_events(connection: Connection) -> None:
+    """Send the processing of a connection's events to its queue; with the broker away the sweep rings again."""
+    connector = connector_classes().get(connection.provider)
+    if connector is None or not connector.info.webhook_task:
+        return
+    try:
+        current_app.send_task(connector.info.webhook_task, args=[connection.pk], expires=RING_LASTS)
+    except OperationalError:
+        logger.warning("broker_away", task=connector.info.webhook_task, connection=connection.pk)
+
+
+@shared_task(name="integrations.tasks.process_webhooks")
+def process_webhooks() -> int:
+    """Split the deliveries that wait and ring for each connection with events due; returns how many were split."""
+    count = split_deliveries()
+    for connection in connections_with_waiting_events():
+        ring_events(connection)
+    return count
+
+
+@shared_task(name="integrations.tasks.maintain_partitions")
+def maintain_partitions() -> int:
+    """Make the coming months' partitions, drop what is past its retention; returns the days ahead."""
+    now = timezone.now()
+    done = maintain(EVENTS, now, settings.WEBHOOK_RETENTION_DAYS)
+    prune_webhooks(now=now, retention_days=settings.WEBHOOK_RETENTION_DAYS)
+    return done.days_ahead

@@ -21,6 +21,7 @@ ROUTES = [
     ("pos.*", {"queue": HIGH}),  # a sale must never wait behind a nightly backfill
     ("crm.hubspot.tasks.sync_hubspot_deals", {"queue": BATCH}),
     ("*.prune_*", {"queue": BATCH}),
+    ("*.maintain_*", {"queue": BATCH}),
     ("celery.*", {"queue": STANDARD}),
     ("*", {"queue": STANDARD}),
 ]
@@ -29,6 +30,8 @@ ROUTES = [
 # away for a day do not find thousands of them.
 SWEEPS = {
     "ring-wanted-syncs": ("integrations.tasks.ring_wanted_syncs", 30.0),
+    "process-webhooks": ("integrations.tasks.process_webhooks", 5.0),
+    "maintain-partitions": ("integrations.tasks.maintain_partitions", 6 * 3600.0),
     "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import cached_property
@@ -13,7 +13,8 @@ from django.conf import settings
 
 from crm.connector import CRMConnector
 from crm.converters import deal_to_draft
-from crm.hubspot import mapping
+from crm.events import effects_of
+from crm.hubspot import mapping, webhooks
 from crm.hubspot.assembly import PartyMemory, RawDeals, assemble, fetch_parts
 from crm.hubspot.client import BATCH, SEARCH_PAGE, HubSpotClient, next_after
 from crm.hubspot.search import changed_deals_query, deals_query
@@ -27,7 +28,8 @@ from integrations.base.connector import (
 )
 from integrations.base.errors import IntegrationError, InvalidResponse, NotFound
 from integrations.base.http import CallStatistics
-from integrations.base.records import Page
+from integrations.base.records import Notice, Page
+from integrations.base.signatures import SignedRequest
 from invoices.drafts import InvoiceDraft
 
 PAGES_A_TRANSACTION = 10  # about 1,000 deals: below that a transaction's fixed cost shows, above it memory grows
@@ -47,6 +49,7 @@ class HubSpotConnector(CRMConnector):
         stream="deals",
         sync_task="crm.hubspot.tasks.sync_hubspot_deals",
         accepts_service_key=True,
+        webhook_task="crm.hubspot.tasks.process_hubspot_events",
     )
     scopes = (
         "oauth",
@@ -79,6 +82,22 @@ class HubSpotConnector(CRMConnector):
             code_refused=CODE_REFUSED,
             grant_gone=GRANT_GONE,
         )
+
+    @classmethod
+    def verify_webhook(cls, request: SignedRequest) -> None:
+        """Accept what HubSpot signed with the present or the previous secret."""
+        webhooks.check_v3(request, (settings.HUBSPOT_WEBHOOK_SECRET, settings.HUBSPOT_WEBHOOK_SECRET_PREVIOUS))
+
+    @classmethod
+    def parse_webhook(cls, body: bytes) -> list[Notice]:
+        """Return the events of a delivery, which may be of several accounts."""
+        return webhooks.parse_webhook(body)
+
+    @classmethod
+    def webhook_effects(cls, connection_id: int, payloads: Sequence[str]) -> list[str]:
+        """Return which deals would be read again and what invoices they have."""
+        touched = [webhooks.deals_touched(payload) for payload in payloads]
+        return effects_of(connection_id=connection_id, touched=touched, provider=cls.info.name)
 
     @property
     def statistics(self) -> CallStatistics:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from celery import shared_task
 from django_scopes import scope, scopes_disabled
 
+from crm.events import refresh_touched
+from crm.hubspot.webhooks import deals_touched
 from crm.services import invoice_due_deals, save_one_deal, sync_deals
 from integrations.base.errors import IntegrationError, NotFound, TransientError
-from integrations.models import Connection
+from integrations.models import Connection, WebhookEvent
+from integrations.services.events import process_events
 from integrations.services.syncs import SyncNotPossible, connection_for_sync
 from invoices.tasks import ring_submissions
 
@@ -61,3 +66,22 @@ def process_hubspot_deal(deal_id: str, connection_id: int) -> str:
         if issued:
             ring_submissions()
         return f"{len(issued)} invoiced or held."
+
+
+@shared_task(name="crm.hubspot.tasks.process_hubspot_events")
+def process_hubspot_events(connection_id: int) -> str:
+    """Process a connection's waiting events: each deal that they touch is read once, stored and invoiced when due."""
+    try:
+        connection = _connection(connection_id)
+    except SyncNotPossible as refusal:
+        return str(refusal)
+
+    def handle(events: Sequence[WebhookEvent]) -> Mapping[int, str]:
+        touched = {event.pk: deals_touched(event.payload) for event in events}
+        reasons, is_issued = refresh_touched(connection=connection, touched=touched)
+        if is_issued:
+            ring_submissions()
+        return reasons
+
+    with scope(organization=connection.organization):
+        return f"{process_events(connection=connection, handle=handle)} events."

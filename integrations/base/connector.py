@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from integrations.base.auth import CredentialManager
+from integrations.base.errors import ConfigurationError
+from integrations.base.records import Notice
+from integrations.base.signatures import SignedRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class OAuthEndpoints:
 class ConnectorInfo:
     """A connector's facts: `slug` is in URLs and rows, `name` is for people, `category` is crm or pos.
 
-    `sync_task` is the Celery task that reads everything due for one connection id.
+    `sync_task` is the Celery task that reads everything due for one connection id; `webhook_task` the one that
+    processes its waiting events, "" when the provider sends none.
     """
 
     slug: str
@@ -54,6 +58,7 @@ class ConnectorInfo:
     stream: str
     sync_task: str
     accepts_service_key: bool = False
+    webhook_task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,21 @@ class BaseConnector(ABC):
     @abstractmethod
     def test_connection(self) -> IntegrationTestResult:
         """Try the connection and say what was found; never raises IntegrationError."""
+
+    @classmethod
+    def verify_webhook(cls, request: SignedRequest) -> None:
+        """Accept what the provider signed; raises InvalidSignature, or ConfigurationError when no secret is set."""
+        raise ConfigurationError(f"{cls.info.name} sends no notices to this server.", provider=cls.info.slug)
+
+    @classmethod
+    def parse_webhook(cls, body: bytes) -> list[Notice]:
+        """Return the events of a delivery; raises ValueError when the body is not what the provider promises."""
+        raise ValueError(f"{cls.info.name} sends no notices to this server.")
+
+    @classmethod
+    def webhook_effects(cls, connection_id: int, payloads: Sequence[str]) -> list[str]:
+        """Return, in sentences, what processing these events of a connection would do. Changes nothing."""
+        return []
 
     @abstractmethod
     def close(self) -> None:

@@ -41,6 +41,7 @@ class Connection(models.Model):
         null=True, blank=True, help_text=_("Somebody or something wants a sync; cleared when one starts.")
     )
     last_good_call_at = models.DateTimeField(null=True, blank=True)
+    last_webhook_at = models.DateTimeField(null=True, blank=True)
     connected_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
