@@ -15,22 +15,27 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taxpoynt.settings")
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 django.setup()
 
-from tests.benchmarks import backfill, conversion  # noqa: E402 - after Django is set up
+from tests.benchmarks import backfill, conversion, webhooks  # noqa: E402 - after Django is set up
 
 
 def main() -> int:
     """Run the benchmarks that were named, or all."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=["backfill", "conversion", []], help="which; all by default")
+    parser.add_argument(
+        "names", nargs="*", choices=["backfill", "conversion", "webhooks", []], help="which; all by default"
+    )
     parser.add_argument("--deals", type=int, default=10_000, help="deals of the backfill")
+    parser.add_argument("--seconds", type=int, default=60, help="how long webhooks are sent, twice")
     options = parser.parse_args()
-    names = options.names or ["conversion", "backfill"]
+    names = options.names or ["conversion", "backfill", "webhooks"]
     print(f"Python {platform.python_version()} on {os.cpu_count()} cores, {platform.machine()}\n")
     started = perf_counter()
     if "conversion" in names:
         conversion.run()
     if "backfill" in names:
         backfill.run(options.deals)
+    if "webhooks" in names:
+        webhooks.run(2_000, options.seconds)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"All in {perf_counter() - started:.0f} s; this process peaked at {memory} MB.")
     return 0

@@ -74,9 +74,7 @@ def test_a_deal_that_the_provider_no_longer_has_is_archived(synced: Connection, 
     assert one_event().status == EventStatus.PROCESSED
 
 
-def test_a_changed_company_has_its_deals_read_again(
-    synced: Connection, sandbox: SandboxProcess, deliver: Post
-) -> None:
+def test_a_changed_company_has_its_deals_read_again(synced: Connection, sandbox: SandboxProcess, deliver: Post) -> None:
     company = Company.objects.filter(deals__isnull=False).first()
     assert company is not None
     sandbox.edit("companies", company.external_id, tin="90077777-0001")
@@ -256,9 +254,7 @@ with scope(organization=connection.organization):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_killed_at_its_work_loses_no_event(
-    synced: Connection, sandbox: SandboxProcess, deliver: Post
-) -> None:
+def test_a_worker_killed_at_its_work_loses_no_event(synced: Connection, sandbox: SandboxProcess, deliver: Post) -> None:
     deal = deal_of(synced)
     sandbox.edit("deals", deal.external_id, dealname="Renamed")
     deliver(told(object_id=deal.external_id))
