@@ -41,7 +41,8 @@ class ShortPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         """Return the number of rows, at most COUNTED."""
-        return int(self.object_list[:COUNTED].count())
+        rows: Any = self.object_list
+        return int(rows[:COUNTED].count())
 
 
 @admin.register(WebhookEvent)

@@ -160,8 +160,8 @@ def _note_heard(connection_ids: Sequence[int], heard_at: datetime) -> None:
 
 def connections_with_waiting_events() -> list[Connection]:
     """Return active connections, of every organization, that have events due."""
-    due = WebhookEvent.objects.filter(status__in=WAITING, next_attempt_at__lte=timezone.now())
     with scopes_disabled():
+        due = WebhookEvent.objects.filter(status__in=WAITING, next_attempt_at__lte=timezone.now())
         active = Connection.objects.filter(status=ConnectionStatus.ACTIVE)
         return list(active.filter(pk__in=due.order_by().values("connection_id")))
 

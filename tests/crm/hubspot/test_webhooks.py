@@ -108,7 +108,10 @@ GENERIC_ENDS = {"fromObjectId": 7, "toObjectId": 8}
         (event("deal.propertyChange", 7, propertyName="amount"), deals("7")),
         (event("deal.deletion", 7), deals("7")),
         (event("deal.restore", 7), deals("7")),
-        (event("deal.merge", 7, primaryObjectId=1, mergedObjectIds=[2, 3], newObjectId=4), deals("7", "1", "2", "3", "4")),
+        (
+            event("deal.merge", 7, primaryObjectId=1, mergedObjectIds=[2, 3], newObjectId=4),
+            deals("7", "1", "2", "3", "4"),
+        ),
         (event("object.merge", 0, objectTypeId="0-3", primaryObjectId=1, mergedObjectIds="bad"), deals("0", "1")),
         (event("object.propertyChange", 7, objectTypeId="0-3"), deals("7")),
         (event("object.propertyChange", 7, objectTypeId="0-2"), one("companies", "7")),

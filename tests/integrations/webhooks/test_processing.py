@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -17,9 +18,11 @@ from crm.hubspot.tasks import process_hubspot_events
 from crm.models import Company, Deal, DealLine
 from integrations.base.errors import NotFound, RateLimited
 from integrations.models import Connection, ConnectionStatus, EventStatus, WebhookEvent
+from integrations.partitions import ALARM_DAYS
 from integrations.services.events import ATTEMPTS, LONGEST_WAIT, process_events, wait_after
 from integrations.services.webhooks import connections_with_waiting_events, split_deliveries
-from integrations.tasks import process_webhooks
+from integrations.tasks import maintain_partitions, process_webhooks
+from tests.brokers import IN_MEMORY, broker
 from tests.integrations.webhooks.conftest import Post, told, work
 from tests.sandbox_process import SandboxProcess
 
@@ -238,6 +241,24 @@ def test_two_workers_never_have_one_connections_events_at_once(synced: Connectio
     # The one at work took what the other left.
     assert second == [["1"], ["2"]]
     assert set(WebhookEvent.objects.values_list("status", flat=True)) == {EventStatus.PROCESSED}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_workers_do_all_of_it_with_no_tenants_scope_open(synced: Connection, deliver: Post) -> None:
+    deliver(told(object_id=deal_of(synced).external_id))
+
+    def whole_road() -> int:
+        try:
+            with broker(IN_MEMORY):
+                process_webhooks()
+            process_hubspot_events(synced.pk)
+            return maintain_partitions()
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(1) as another_thread:
+        assert another_thread.submit(whole_road).result(30) > ALARM_DAYS
+    assert one_event().status == EventStatus.PROCESSED
 
 
 KILLED = """
