@@ -61,11 +61,28 @@ def ring_events(connection: Connection) -> None:
 
 @shared_task(name="integrations.tasks.process_webhooks")
 def process_webhooks() -> int:
-    """Split the deliveries that wait and ring for each connection with events due; returns how many were split."""
+    """Split the deliveries that wait and ring for the connections with events due; returns how many were split.
+
+    Rung for each delivery: when another worker has split them all, that one rings.
+    """
     count = split_deliveries()
+    if count:
+        ring_waiting_events()
+    return count
+
+
+@shared_task(name="integrations.tasks.sweep_webhooks")
+def sweep_webhooks() -> int:
+    """Do what a lost ring or a killed worker left undone; returns how many deliveries were split."""
+    count = split_deliveries()
+    ring_waiting_events()
+    return count
+
+
+def ring_waiting_events() -> None:
+    """Ring for each connection whose events are due and have no worker."""
     for connection in connections_with_waiting_events():
         ring_events(connection)
-    return count
 
 
 @shared_task(name="integrations.tasks.maintain_partitions")

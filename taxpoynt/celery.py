@@ -30,7 +30,7 @@ ROUTES = [
 # away for a day do not find thousands of them.
 SWEEPS = {
     "ring-wanted-syncs": ("integrations.tasks.ring_wanted_syncs", 30.0),
-    "process-webhooks": ("integrations.tasks.process_webhooks", 5.0),
+    "sweep-webhooks": ("integrations.tasks.sweep_webhooks", 5.0),
     "maintain-partitions": ("integrations.tasks.maintain_partitions", 6 * 3600.0),
     "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),

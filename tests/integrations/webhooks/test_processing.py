@@ -19,9 +19,10 @@ from crm.models import Company, Deal, DealLine
 from integrations.base.errors import NotFound, RateLimited
 from integrations.models import Connection, ConnectionStatus, EventStatus, WebhookEvent
 from integrations.partitions import ALARM_DAYS
+from integrations.services import events
 from integrations.services.events import ATTEMPTS, LONGEST_WAIT, process_events, wait_after
 from integrations.services.webhooks import connections_with_waiting_events, split_deliveries
-from integrations.tasks import maintain_partitions, process_webhooks
+from integrations.tasks import maintain_partitions, process_webhooks, sweep_webhooks
 from tests.brokers import IN_MEMORY, broker
 from tests.integrations.webhooks.conftest import Post, told, work
 from tests.sandbox_process import SandboxProcess
@@ -235,12 +236,30 @@ def test_two_workers_never_have_one_connections_events_at_once(synced: Connectio
     assert working.wait(20)
     deliver(told(object_id=2))
     split_deliveries()
+    assert connections_with_waiting_events() == []
     assert process_events(connection=synced, handle=slow) == 0
     go_on.set()
     worker.join(20)
     # The one at work took what the other left.
     assert second == [["1"], ["2"]]
     assert set(WebhookEvent.objects.values_list("status", flat=True)) == {EventStatus.PROCESSED}
+
+
+def test_an_event_that_comes_between_the_last_look_and_the_letting_go_is_taken_too(
+    synced: Connection, deliver: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def claim_and_be_too_early(connection: Connection) -> list[WebhookEvent]:
+        found = claim(connection)
+        if not found and WebhookEvent.objects.count() == 1:
+            deliver(told(object_id=2))
+            split_deliveries()
+        return found
+
+    claim = events._claim
+    monkeypatch.setattr(events, "_claim", claim_and_be_too_early)
+    deliver(told(object_id=1))
+    split_deliveries()
+    assert process_events(connection=synced, handle=lambda _: {}) == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -251,6 +270,7 @@ def test_the_workers_do_all_of_it_with_no_tenants_scope_open(synced: Connection,
         try:
             with broker(IN_MEMORY):
                 process_webhooks()
+                sweep_webhooks()
             process_hubspot_events(synced.pk)
             return maintain_partitions()
         finally:
@@ -266,6 +286,7 @@ import os, signal, django
 django.setup()
 from django_scopes import scope, scopes_disabled
 from integrations.models import Connection
+from integrations.services import events
 from integrations.services.events import process_events
 with scopes_disabled():
     connection = Connection.objects.select_related("organization").get()

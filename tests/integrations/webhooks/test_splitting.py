@@ -138,7 +138,7 @@ def test_many_workers_splitting_the_same_copies_store_each_event_once(connection
     import orjson
 
     for start in range(24):
-        events = [told(object_id=number) for number in range(start % 3, 40)]
+        events = [told(object_id=number) for number in range(start % 3, 900)]
         body = orjson.dumps(events if start % 2 else events[::-1])
         receive_delivery(provider="hubspot", body=body, headers={})
 
@@ -150,7 +150,7 @@ def test_many_workers_splitting_the_same_copies_store_each_event_once(connection
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(worker, range(4))) == 24
-    assert WebhookEvent.objects.count() == 40
+    assert WebhookEvent.objects.count() == 900
     assert not WebhookDelivery.objects.exclude(problem="").exists()
 
 
