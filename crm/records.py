@@ -123,3 +123,13 @@ class DealRecord:
     lines: tuple[LineRecord, ...] = ()
     companies: tuple[CompanyRecord, ...] = field(default=(), compare=False)
     contacts: tuple[ContactRecord, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """External ids of deals that changed, and of companies, contacts and lines whose deals are to be looked up."""
+
+    deals: frozenset[str] = frozenset()
+    companies: frozenset[str] = frozenset()
+    contacts: frozenset[str] = frozenset()
+    lines: frozenset[str] = frozenset()

@@ -138,13 +138,14 @@ class ConnectionAdmin(TenantAdmin):
     readonly_fields = (
         "organization", "show_provider", "external_account_id", "show_status", "problem", "show_health", "health_cause",
         "health_next", "health_since", "show_versions", "time_zone", "currency",
-        "show_scopes", "show_account_facts", "sync_requested_at", "last_good_call_at", "connected_by", "created_at",
+        "show_scopes", "show_account_facts", "sync_requested_at", "last_good_call_at", "last_webhook_at",
+        "connected_by", "created_at",
         "updated_at",
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": ("organization", "show_provider", "name", "show_status", "problem")}),
         (_("Health"), {"fields": ("show_health", "health_cause", "health_next", "health_since", "show_versions")}),
-        (_("How it is read"), {"fields": ("options", "sync_requested_at", "last_good_call_at")}),
+        (_("How it is read"), {"fields": ("options", "sync_requested_at", "last_good_call_at", "last_webhook_at")}),
         (
             _("The account, as its provider says"),
             {"fields": ("external_account_id", "time_zone", "currency", "show_scopes", "show_account_facts")},
@@ -443,3 +444,7 @@ class QuarantineAdmin(PartOfConnectionAdmin):
     def show_payload(self, record: Quarantine) -> str | SafeString:
         """Return the bytes, folded."""
         return folded(record.payload)
+
+
+# Last, because it needs the filters above: Django finds no admin module but this one.
+from integrations import admin_webhooks  # noqa: E402, F401

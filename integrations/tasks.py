@@ -1,4 +1,4 @@
-"""Rings the workers for syncs that somebody wants and that have not started, and judges connections' health."""
+"""Rings the workers for what is wanted and has not started, and keeps health and partitions by the clock."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import Any
 
 import structlog
 from celery import current_app, shared_task
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from django_scopes import scopes_disabled
 from kombu.exceptions import OperationalError
 
-from integrations.base.registry import get_connector_class
+from integrations.base.registry import connector_classes, get_connector_class
 from integrations.models import Connection
+from integrations.partitions import EVENTS, maintain
 from integrations.services.connections import connections_waiting_for_sync
 from integrations.services.health import check_health
+from integrations.services.webhooks import connections_with_waiting_events, prune_webhooks, split_deliveries
 
 logger = structlog.get_logger(__name__)
 
@@ -70,3 +74,49 @@ def check_connections() -> int:
     """Judge the health of every connection of every organization."""
     with scopes_disabled():
         return check_health(Connection.objects.all())
+
+
+def ring_events(connection: Connection) -> None:
+    """Send the processing of a connection's events to its queue; with the broker away the sweep rings again."""
+    connector = connector_classes().get(connection.provider)
+    if connector is None or not connector.info.webhook_task:
+        return
+    try:
+        current_app.send_task(connector.info.webhook_task, args=[connection.pk], expires=RING_LASTS)
+    except OperationalError:
+        logger.warning("broker_away", task=connector.info.webhook_task, connection=connection.pk)
+
+
+@shared_task(name="integrations.tasks.process_webhooks")
+def process_webhooks() -> int:
+    """Split the deliveries that wait and ring for the connections with events due; returns how many were split.
+
+    Rung for each delivery: when another worker has split them all, that one rings.
+    """
+    count = split_deliveries()
+    if count:
+        ring_waiting_events()
+    return count
+
+
+@shared_task(name="integrations.tasks.sweep_webhooks")
+def sweep_webhooks() -> int:
+    """Do what a lost ring or a killed worker left undone; returns how many deliveries were split."""
+    count = split_deliveries()
+    ring_waiting_events()
+    return count
+
+
+def ring_waiting_events() -> None:
+    """Ring for each connection whose events are due and have no worker."""
+    for connection in connections_with_waiting_events():
+        ring_events(connection)
+
+
+@shared_task(name="integrations.tasks.maintain_partitions")
+def maintain_partitions() -> int:
+    """Make the coming months' partitions, drop what is past its retention; returns the days ahead."""
+    now = timezone.now()
+    done = maintain(EVENTS, now, settings.WEBHOOK_RETENTION_DAYS)
+    prune_webhooks(now=now, retention_days=settings.WEBHOOK_RETENTION_DAYS)
+    return done.days_ahead

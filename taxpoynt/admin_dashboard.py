@@ -49,6 +49,8 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
             ("integrations.syncrun", "sync"),
             ("integrations.quarantine", "report"),
             ("integrations.synccursor", "bookmark"),
+            ("integrations.webhookevent", "notifications"),
+            ("integrations.webhookdelivery", "inbox"),
             ("integrations.credential", "key"),
         ),
     ),

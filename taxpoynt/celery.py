@@ -25,6 +25,7 @@ ROUTES = [
     ("crm.*preview_*", {"queue": BATCH}),
     ("crm.tasks.*_of", {"queue": BATCH}),  # whole accounts: a sync, a preview, a census
     ("*.prune_*", {"queue": BATCH}),
+    ("*.maintain_*", {"queue": BATCH}),
     ("celery.*", {"queue": STANDARD}),
     ("*", {"queue": STANDARD}),
 ]
@@ -34,6 +35,8 @@ ROUTES = [
 SWEEPS = {
     "ring-wanted-syncs": ("integrations.tasks.ring_wanted_syncs", 30.0),
     "check-connections": ("integrations.tasks.check_connections", 60.0),
+    "sweep-webhooks": ("integrations.tasks.sweep_webhooks", 5.0),
+    "maintain-partitions": ("integrations.tasks.maintain_partitions", 6 * 3600.0),
     "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
 }

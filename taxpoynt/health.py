@@ -12,6 +12,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
+
+from integrations.partitions import alarm
 
 OUTAGE = (
     "The database does not answer, so this page cannot be shown. Nothing that was accepted is lost. "
@@ -33,7 +36,16 @@ def readyz(request: HttpRequest) -> JsonResponse:
     }
     found = {name: check() for name, check in checks.items()}
     ready = all(sentence == "ok" for sentence in found.values())
-    return JsonResponse({"status": "ready" if ready else "not ready", **found}, status=200 if ready else 503)
+    status = "ready" if ready else "not ready"
+    return JsonResponse({"status": status, **found, "partitions": _partitions()}, status=200 if ready else 503)
+
+
+def _partitions() -> str:
+    """Return a warning only: without a partition rows go to the default one, so traffic must not be turned away."""
+    try:
+        return alarm(timezone.now())
+    except DatabaseError:
+        return "Unknown while PostgreSQL does not answer."
 
 
 def _database() -> str:

@@ -14,7 +14,8 @@ from django.conf import settings
 
 from crm.census import Figure
 from crm.connector import CRMConnector
-from crm.hubspot import mapping, trial
+from crm.events import effects_of
+from crm.hubspot import mapping, trial, webhooks
 from crm.hubspot.assembly import Parts, PartyMemory, RawDeals, assemble, batches, fetch_parts, with_ids
 from crm.hubspot.client import BATCH, SEARCH_PAGE, HubSpotClient, next_after
 from crm.hubspot.search import changed_deals_query, deals_query
@@ -30,7 +31,8 @@ from integrations.base.connector import (
 )
 from integrations.base.errors import IntegrationError, InvalidResponse, NotFound
 from integrations.base.http import CallStatistics
-from integrations.base.records import Page
+from integrations.base.records import Notice, Page
+from integrations.base.signatures import SignedRequest
 
 PAGES_A_TRANSACTION = 10  # about 1,000 deals: below that a transaction's fixed cost shows, above it memory grows
 FETCHERS = 4  # beside the one lister; more gained nothing against a limit of 110 calls in 10 s
@@ -65,6 +67,7 @@ class HubSpotConnector(CRMConnector):
             "Remove the app in HubSpot under Settings, Integrations, Connected apps; delete a service key under "
             "Settings, Integrations, Service keys."
         ),
+        webhook_task="crm.hubspot.tasks.process_hubspot_events",
     )
     scopes = (
         "oauth",
@@ -106,6 +109,22 @@ class HubSpotConnector(CRMConnector):
     def on_disconnecting(self) -> None:
         """Uninstall our application and end the grant."""
         self.client.uninstall()
+
+    @classmethod
+    def verify_webhook(cls, request: SignedRequest) -> None:
+        """Accept what HubSpot signed with the present or the previous secret."""
+        webhooks.check_v3(request, (settings.HUBSPOT_WEBHOOK_SECRET, settings.HUBSPOT_WEBHOOK_SECRET_PREVIOUS))
+
+    @classmethod
+    def parse_webhook(cls, body: bytes) -> list[Notice]:
+        """Return the events of a delivery, which may be of several accounts."""
+        return webhooks.parse_webhook(body)
+
+    @classmethod
+    def webhook_effects(cls, connection_id: int, payloads: Sequence[str]) -> list[str]:
+        """Return which deals would be read again and what invoices they have."""
+        touched = [webhooks.deals_touched(payload) for payload in payloads]
+        return effects_of(connection_id=connection_id, touched=touched, provider=cls.info.name)
 
     @property
     def statistics(self) -> CallStatistics:

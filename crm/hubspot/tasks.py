@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from celery import shared_task
+from collections.abc import Mapping, Sequence
 
+from celery import shared_task
+from django_scopes import scope, scopes_disabled
+
+from crm.events import refresh_touched
+from crm.hubspot.webhooks import deals_touched
 from crm.tasks import RECORD_RETRIES, preview_deals_of, process_deal, sync_deals_of
+from integrations.models import WebhookEvent
+from integrations.services.events import process_events
+from integrations.services.syncs import SyncNotPossible, connection_for_sync
+from invoices.tasks import ring_submissions
 
 
 @shared_task(name="crm.hubspot.tasks.sync_hubspot_deals")
@@ -23,3 +32,23 @@ def preview_hubspot_deals(connection_id: int) -> str:
 def process_hubspot_deal(deal_id: str, connection_id: int) -> str:
     """Read one deal anew, store it, and invoice it when it is due."""
     return str(process_deal.run(deal_id, connection_id))
+
+
+@shared_task(name="crm.hubspot.tasks.process_hubspot_events")
+def process_hubspot_events(connection_id: int) -> str:
+    """Process a connection's waiting events: each deal that they touch is read once, stored and invoiced when due."""
+    try:
+        with scopes_disabled():
+            connection = connection_for_sync(connection_id)
+    except SyncNotPossible as refusal:
+        return str(refusal)
+
+    def handle(events: Sequence[WebhookEvent]) -> Mapping[int, str]:
+        touched = {event.pk: deals_touched(event.payload) for event in events}
+        reasons, is_issued = refresh_touched(connection=connection, touched=touched)
+        if is_issued:
+            ring_submissions()
+        return reasons
+
+    with scope(organization=connection.organization):
+        return f"{process_events(connection=connection, handle=handle)} events."

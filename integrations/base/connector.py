@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar
 
 from integrations.base.auth import CredentialManager
+from integrations.base.errors import ConfigurationError
+from integrations.base.records import Notice
+from integrations.base.signatures import SignedRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class ConnectorInfo:
     """A connector's facts: `slug` is in URLs and rows, `name` is for people, `category` is crm or pos.
 
     The tasks are Celery's names of them: `sync_task` reads everything due for a connection id, `preview_task` says for
-    one what a full read would change, `record_task` reads one record again, by (external id, connection id).
+    one what a full read would change, `record_task` reads one record again, by (external id, connection id), and
+    `webhook_task` processes the events that wait for a connection id ("" when the provider sends none).
     `disconnect_by_hand` says, in a sentence for people, how to end our access in the provider's own pages.
     """
 
@@ -65,6 +69,7 @@ class ConnectorInfo:
     record_task: str = ""
     accepts_service_key: bool = False
     disconnect_by_hand: str = ""
+    webhook_task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,21 @@ class BaseConnector(ABC):
 
     def on_disconnecting(self) -> None:  # noqa: B027 (a provider without such a call has nothing to do)
         """Give our access back at the provider; raises IntegrationError when it could not be told."""
+
+    @classmethod
+    def verify_webhook(cls, request: SignedRequest) -> None:
+        """Accept what the provider signed; raises InvalidSignature, or ConfigurationError when no secret is set."""
+        raise ConfigurationError(f"{cls.info.name} sends no notices to this server.", provider=cls.info.slug)
+
+    @classmethod
+    def parse_webhook(cls, body: bytes) -> list[Notice]:
+        """Return the events of a delivery; raises ValueError when the body is not what the provider promises."""
+        raise ValueError(f"{cls.info.name} sends no notices to this server.")
+
+    @classmethod
+    def webhook_effects(cls, connection_id: int, payloads: Sequence[str]) -> list[str]:
+        """Return, in sentences, what processing these events of a connection would do. Changes nothing."""
+        return []
 
     @abstractmethod
     def close(self) -> None:

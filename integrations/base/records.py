@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -26,6 +27,25 @@ class Page:
     cursor: dict[str, Any]
     unreadable: list[Unreadable] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One event of a delivery, before it is stored.
+
+    `key` is the same for each copy of an event and for no other. `payload` is the event's own JSON text. `ignored`
+    says why there is nothing to do, `parked` why somebody has to look; both are empty for an ordinary event.
+    """
+
+    key: str
+    external_account_id: str
+    event_type: str
+    object_type: str
+    object_id: str
+    occurred_at: datetime | None
+    payload: str
+    ignored: str = ""
+    parked: str = ""
 
 
 def content_hash(*parts: Any) -> str:

@@ -59,6 +59,7 @@ class Connection(models.Model):
     health_cause = models.TextField(blank=True, help_text=_("Why it is not well, for people."))
     health_next = models.TextField(blank=True, help_text=_("What to do about it."))
     health_since = models.DateTimeField(default=timezone.now)
+    last_webhook_at = models.DateTimeField(null=True, blank=True)
     connected_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )

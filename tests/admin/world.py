@@ -15,7 +15,7 @@ from django_celery_beat.models import ClockedSchedule, IntervalSchedule, SolarSc
 from accounts.models import Organization
 from crm.models import Census, CensusDifference, Company, Contact, Deal, DealLine, Owner, Pipeline
 from integrations.base.auth import CredentialManager, Tokens
-from integrations.models import Connection, Quarantine, RunStatus, SyncCursor, SyncRun
+from integrations.models import Connection, Quarantine, RunStatus, SyncCursor, SyncRun, WebhookDelivery, WebhookEvent
 from integrations.services.connections import schedule_nightly_sync
 from invoices.models import Business, Invoice, Step, Submission
 from invoices.services.issuing import issue_drafts
@@ -73,6 +73,12 @@ def _make_reading(connection: Connection) -> None:
     Quarantine.objects.create(
         connection=connection, stream="deals", external_id="77", reason="Its amount is no number.", run=run,
         payload='{"amount": "NaN"}',
+    )  # fmt: skip
+    delivery = WebhookDelivery.objects.create(provider=connection.provider, body=b"[\xff", problem="It is not JSON.")
+    WebhookEvent.objects.create(
+        delivery_id=delivery.pk, provider=connection.provider, external_account_id=connection.external_account_id,
+        connection=connection, event_type="deal.creation", object_type="deal", object_id="9001",
+        received_at=timezone.now(), next_attempt_at=timezone.now(), key="0" * 64, payload='{"objectId": 9001}',
     )  # fmt: skip
 
 

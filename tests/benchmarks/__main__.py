@@ -15,9 +15,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taxpoynt.settings")
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 django.setup()
 
-from tests.benchmarks import backfill, conversion, refreshes  # noqa: E402 - after Django is set up
+from tests.benchmarks import backfill, conversion, refreshes, webhooks  # noqa: E402 - after Django is set up
 
-NAMES = ("conversion", "backfill", "paced", "refreshes")
+NAMES = ("conversion", "backfill", "paced", "refreshes", "webhooks")
 
 
 def main() -> int:
@@ -25,6 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which; all by default")
     parser.add_argument("--deals", type=int, default=10_000, help="deals of the backfill")
+    parser.add_argument("--seconds", type=int, default=60, help="how long webhooks are sent, twice")
     options = parser.parse_args()
     names = options.names or list(NAMES)
     print(f"Python {platform.python_version()} on {os.cpu_count()} cores, {platform.machine()}\n")
@@ -37,6 +38,8 @@ def main() -> int:
         backfill.run_paced(options.deals)
     if "refreshes" in names:
         refreshes.run()
+    if "webhooks" in names:
+        webhooks.run(2_000, options.seconds)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"All in {perf_counter() - started:.0f} s; this process peaked at {memory} MB.")
     return 0

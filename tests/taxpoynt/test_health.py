@@ -28,7 +28,8 @@ def test_alive_asks_the_database_nothing_even_for_somebody_signed_in(
 def test_ready_when_database_broker_and_migrations_are_in_order(client: Client) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "database": "ok", "broker": "ok", "migrations": "ok"}
+    found = {"database": "ok", "broker": "ok", "migrations": "ok", "partitions": "ok"}
+    assert answer.json() == {"status": "ready", **found}
 
 
 def test_not_ready_without_the_broker_and_it_says_so(client: Client, settings: Any) -> None:

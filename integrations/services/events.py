@@ -1,0 +1,154 @@
+"""Processes the waiting events of one connection: one worker at a time, many events at once, nothing lost by a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import DatabaseError, transaction
+from django.db import connection as database
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from integrations.base.errors import IntegrationError, ReauthorizationRequired, TransientError
+from integrations.models import Connection, EventStatus, WebhookEvent
+from integrations.models.webhook import WAITING
+
+logger = structlog.get_logger(__name__)
+
+EVENTS_A_BATCH = 200
+ATTEMPTS = 24  # with the waits below: about 18 hours
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)
+LOCK_SPACE = 7202
+
+# Does the work of some events; returns, by event id, why there was nothing to do. Raises what stopped it.
+Handler = Callable[[Sequence[WebhookEvent]], Mapping[int, str]]
+
+
+def process_events(*, connection: Connection, handle: Handler) -> int:
+    """Process a connection's due events until none is left; return how many were taken.
+
+    One worker at a time has a connection's events, so no object is read by two and many events cost one read. A
+    worker that finds another at work goes away: the other looks again after letting go. A failure in passing leaves
+    the events waiting, for longer each time; a connection that is not active keeps them for later.
+    """
+    taken = 0
+    while connection.is_active:
+        with _only_worker(connection) as is_only:
+            if not is_only:
+                return taken
+            while batch := _claim(connection):
+                taken += len(batch)
+                if not _work(batch, handle):
+                    return taken
+        if not _due(connection, timezone.now()).exists():
+            return taken
+    return taken
+
+
+@contextmanager
+def _only_worker(connection: Connection) -> Iterator[bool]:
+    """Hold the connection's lock; PostgreSQL lets go of it when the process or its database session ends."""
+    key = [LOCK_SPACE, connection.pk]
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
+        [locked] = cursor.fetchone()
+    try:
+        yield locked
+    finally:
+        if locked:
+            try:
+                with database.cursor() as cursor:
+                    cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+            except DatabaseError:
+                logger.warning("lock_gone_with_its_session", connection=connection.pk)
+
+
+def _due(connection: Connection, now: datetime) -> QuerySet[WebhookEvent]:
+    return WebhookEvent.objects.filter(connection=connection, status__in=WAITING, next_attempt_at__lte=now)
+
+
+def _claim(connection: Connection) -> list[WebhookEvent]:
+    """Return the next due events, marked as tried: events that kill their worker come back later and later."""
+    now = timezone.now()
+    with transaction.atomic():
+        events = list(
+            _due(connection, now).order_by("pk").select_for_update(skip_locked=True, of=("self",))[:EVENTS_A_BATCH]
+        )
+        for event in events:
+            event.attempts += 1
+            event.next_attempt_at = now + wait_after(event.attempts)
+        WebhookEvent.objects.bulk_update(events, ["attempts", "next_attempt_at"])
+    return events
+
+
+def wait_after(attempts: int) -> timedelta:
+    """Return how long an event rests after its n-th attempt."""
+    return min(FIRST_WAIT * 2 ** min(attempts - 1, 12), LONGEST_WAIT)
+
+
+def _work(events: Sequence[WebhookEvent], handle: Handler) -> bool:
+    """Process a batch; return False when the provider is in trouble and the rest had better wait."""
+    try:
+        reasons = handle(events)
+    except (TransientError, ReauthorizationRequired) as problem:
+        _postpone(events, problem.sentence, getattr(problem, "retry_after", None))
+        return False
+    except DatabaseError:
+        raise  # ours: the claim has set the next attempt
+    except Exception as problem:  # one object that cannot be handled must not hold back the others
+        return _work_apart(events, handle, problem)
+    _finish(events, reasons)
+    return True
+
+
+def _work_apart(events: Sequence[WebhookEvent], handle: Handler, problem: Exception) -> bool:
+    """Process a batch object by object; an object alone is parked, or tried again when the error is ours."""
+    groups: dict[tuple[str, str], list[WebhookEvent]] = {}
+    for event in events:
+        groups.setdefault((event.object_type, event.object_id), []).append(event)
+    if len(groups) > 1:
+        return all(_work(group, handle) for group in groups.values())
+    if isinstance(problem, IntegrationError):
+        _settle(events, EventStatus.PARKED, problem.sentence)
+    else:
+        logger.exception("event_not_processed", events=[event.pk for event in events], exc_info=problem)
+        _postpone(events, f"An error of ours stopped it ({type(problem).__name__}). Tell support.", None)
+    return True
+
+
+def _finish(events: Sequence[WebhookEvent], reasons: Mapping[int, str]) -> None:
+    _settle([event for event in events if event.pk not in reasons], EventStatus.PROCESSED, "")
+    by_reason: dict[str, list[WebhookEvent]] = {}
+    for event in events:
+        if event.pk in reasons:
+            by_reason.setdefault(reasons[event.pk], []).append(event)
+    for reason, ignored in by_reason.items():
+        _settle(ignored, EventStatus.IGNORED, reason)
+
+
+def _settle(events: Sequence[WebhookEvent], status: EventStatus, reason: str) -> None:
+    if events:
+        _rows(events).update(status=status, reason=reason, processed_at=timezone.now())
+
+
+def _postpone(events: Sequence[WebhookEvent], reason: str, retry_after: float | None) -> None:
+    """Leave events for their next attempt, not before `retry_after` seconds; park those that had enough."""
+    tired = [event for event in events if event.attempts >= ATTEMPTS]
+    _settle(tired, EventStatus.PARKED, f"{reason} It was tried {ATTEMPTS} times; replay it when the cause is gone.")
+    waiting = [event for event in events if event.attempts < ATTEMPTS]
+    if waiting:
+        _rows(waiting).update(status=EventStatus.FAILED, reason=reason)
+    if waiting and retry_after:
+        not_before = timezone.now() + min(timedelta(seconds=retry_after), LONGEST_WAIT)
+        _rows(waiting).filter(next_attempt_at__lt=not_before).update(next_attempt_at=not_before)
+
+
+def _rows(events: Sequence[WebhookEvent]) -> QuerySet[WebhookEvent]:
+    """Return the events' rows, looked for in their months only."""
+    times = [event.received_at for event in events]
+    return WebhookEvent.objects.filter(
+        pk__in=[event.pk for event in events], received_at__gte=min(times), received_at__lte=max(times)
+    )
