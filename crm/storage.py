@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -89,18 +90,30 @@ def save_structure(
     )
 
 
-def save_deals(*, connection: Connection, records: Sequence[DealRecord]) -> SaveCounts:
-    """Store deals with their lines and parties, inside the caller's transaction.
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What storing deals did: the external ids of new and of changed ones, and how many were as they are."""
+
+    created: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
+    unchanged: int = 0
+
+
+def save_deals(*, connection: Connection, records: Sequence[DealRecord], read_at: datetime | None = None) -> Saved:
+    """Store deals with their lines and parties, inside the caller's transaction; `read_at` is when reading them began.
 
     A deal whose content did not change costs no write. A changed company makes its won deals due again, so that
     a draft that waited for its TIN is looked at anew. A deal that is not won any more takes its draft back, and so do
     the deals that were merged into another.
     """
     if not records:
-        return SaveCounts()
-    companies = _save_parties(connection, Company, COMPANY_COLUMNS, (c for deal in records for c in deal.companies))
-    contacts = _save_parties(connection, Contact, CONTACT_COLUMNS, (c for deal in records for c in deal.contacts))
-    deals = _save_deal_rows(connection, records)
+        return Saved()
+    at = read_at or timezone.now()
+    parties = [party for deal in records for party in deal.companies]
+    people = [person for deal in records for person in deal.contacts]
+    companies = _save_parties(connection, Company, COMPANY_COLUMNS, parties, at)
+    contacts = _save_parties(connection, Contact, CONTACT_COLUMNS, people, at)
+    deals = _save_deal_rows(connection, records, at)
     _save_lines(connection, records, deals)
     _keep_versions(list(deals.written.values()))
     _follow_merges(connection, records, deals.written)
@@ -108,7 +121,8 @@ def save_deals(*, connection: Connection, records: Sequence[DealRecord]) -> Save
     withdraw_drafts(connection=connection, kind="deal", external_ids=lost)
     _mark_due(list(companies.changed.values()), list(contacts.changed.values()))
     distinct = len({record.external_id for record in records})
-    return SaveCounts(len(deals.created), len(deals.changed), distinct - len(deals.created) - len(deals.changed))
+    unchanged = distinct - len(deals.created) - len(deals.changed)
+    return Saved(frozenset(deals.created), frozenset(deals.changed), unchanged)
 
 
 def compare_deals(*, connection: Connection, records: Sequence[DealRecord]) -> SaveCounts:
@@ -127,7 +141,7 @@ def compare_deals(*, connection: Connection, records: Sequence[DealRecord]) -> S
         }
         for r in changed
     ]
-    return SaveCounts(len(new), len(changed), len(records) - len(new) - len(changed), tuple(findings))
+    return SaveCounts(len(new), len(changed), len(records) - len(new) - len(changed), findings=tuple(findings))
 
 
 def _differences(kept: Deal, record: DealRecord) -> list[str]:
@@ -135,7 +149,7 @@ def _differences(kept: Deal, record: DealRecord) -> list[str]:
     return fields or ["lines or parties"]
 
 
-def _source_values(connection: Connection, record: Any, digest: str) -> tuple[Any, ...]:
+def _source_values(connection: Connection, record: Any, digest: str, at: datetime) -> tuple[Any, ...]:
     return (
         connection.organization_id,
         connection.pk,
@@ -143,7 +157,7 @@ def _source_values(connection: Connection, record: Any, digest: str) -> tuple[An
         record.source_updated_at,
         orjson.dumps(record.payload).decode(),
         digest,
-        timezone.now(),
+        at,
     )
 
 
@@ -152,13 +166,14 @@ def _save_parties(
     model: type[Company | Contact],
     columns: tuple[str, ...],
     records: Iterable[CompanyRecord | ContactRecord],
+    at: datetime,
 ) -> Upserted:
     distinct = {record.external_id: record for record in records}
     if not distinct:
         return Upserted({}, {})
     rows = (
         (
-            *_source_values(connection, record, content_hash([getattr(record, column) for column in columns])),
+            *_source_values(connection, record, content_hash([getattr(record, column) for column in columns]), at),
             *(getattr(record, column) for column in columns),
         )
         for record in distinct.values()
@@ -179,12 +194,12 @@ def deal_hash(deal: DealRecord) -> str:
     return content_hash(facts, parties, lines, deal.former_ids)
 
 
-def _save_deal_rows(connection: Connection, records: Sequence[DealRecord]) -> Upserted:
+def _save_deal_rows(connection: Connection, records: Sequence[DealRecord], at: datetime) -> Upserted:
     companies = _ids_of(Company, connection, {deal.company_external_id for deal in records})
     contacts = _ids_of(Contact, connection, {deal.contact_external_id for deal in records})
     rows = (
         (
-            *_source_values(connection, deal, deal_hash(deal)),
+            *_source_values(connection, deal, deal_hash(deal), at),
             *(getattr(deal, column) for column in DEAL_COLUMNS),
             companies.get(deal.company_external_id),
             contacts.get(deal.contact_external_id),

@@ -87,6 +87,7 @@ def _start(services: Services, url: str) -> None:
         services.start_product()
         services.manage("setup_demo")
         services.wait()
+        services.announce_changes()
 
 
 def _make_tables(services: Services, url: str) -> None:

@@ -81,6 +81,17 @@ class Services:
         """Start the sandbox; it answers long before anybody asks it."""
         self._start("sandbox", "-m", "sandbox", "--port", str(self._ports.sandbox))
 
+    def announce_changes(self) -> None:
+        """Let the sandbox send its webhooks to the web, signed with the application's secret."""
+        target = {
+            "url": f"{self._environment['PUBLIC_URL']}/webhooks/hubspot/",
+            "secret": self._environment["HUBSPOT_CLIENT_SECRET"],
+        }
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy between us and this machine
+            address = f"http://127.0.0.1:{self._ports.sandbox}/_control/settings"
+            session.post(address, json={"webhook_target": target}, timeout=10).raise_for_status()
+
     def start_product(self) -> None:
         """Start the web, the workers and beat."""
         bind = f"127.0.0.1:{self._ports.web}"

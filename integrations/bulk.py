@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db import OperationalError, models
 from django.db import connection as database
-from django.db import models
-from psycopg import sql
+from psycopg import errors, sql
+
+T = TypeVar("T")
+DEADLOCKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,9 @@ def upsert(
 ) -> Upserted:
     """Write rows keyed by (connection_id, external_id); an unchanged row is not touched, an older one never wins.
 
+    Older is by source_updated_at, and of two reads of one version by stored_at, the instant when the read began: what
+    is around a record, its lines for example, changes without its version.
+
     `columns` are column names, among them connection_id, external_id, content_hash and source_updated_at; jsonb
     values are given as JSON text. A row has changed when its content_hash has, or one of the `compared` columns, which
     are those that the hash cannot know. Must run inside a transaction. Of two rows with one key the later-updated
@@ -46,6 +52,17 @@ def upsert(
             (created if is_new else changed)[external_id] = row_id
         cursor.execute(sql.SQL("DROP TABLE {}").format(staged))
     return Upserted(created, changed)
+
+
+def retry_deadlocks(work: Callable[[], T]) -> T:
+    """Return what a transaction returns, begun anew when PostgreSQL ended it to resolve a deadlock with another."""
+    for _ in range(DEADLOCKS):
+        try:
+            return work()
+        except OperationalError as problem:
+            if not isinstance(problem.__cause__, errors.DeadlockDetected):
+                raise
+    return work()
 
 
 def _stage(cursor: Any, table: sql.Identifier, staged: sql.Identifier, names: sql.Composable, rows: Any) -> None:
@@ -81,7 +98,8 @@ def _upsert_statement(
         ON CONFLICT (connection_id, external_id) DO UPDATE SET {updates}
         WHERE ({differences})
           AND (kept.source_updated_at IS NULL OR EXCLUDED.source_updated_at IS NULL
-               OR kept.source_updated_at <= EXCLUDED.source_updated_at)
+               OR kept.source_updated_at < EXCLUDED.source_updated_at
+               OR (kept.source_updated_at = EXCLUDED.source_updated_at AND kept.stored_at <= EXCLUDED.stored_at))
         RETURNING kept.external_id, kept.id, (kept.xmax = 0)
         """
     ).format(table=table, names=names, staged=staged, updates=updates, differences=differences)

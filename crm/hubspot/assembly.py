@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -30,13 +31,17 @@ def with_ids(raws: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @dataclass(slots=True)
 class RawDeals:
-    """Deals as HubSpot sent them, with the ids around each; `missing` names what must still be asked for."""
+    """Deals as HubSpot sent them, with the ids around each; `missing` names what must still be asked for.
+
+    `read_at` is when the last of them was listed: what is around them is read after that.
+    """
 
     raws: list[dict[str, Any]]
     companies: dict[str, list[tuple[str, bool]]] = field(default_factory=dict)
     contacts: dict[str, list[str]] = field(default_factory=dict)
     lines: dict[str, list[str]] = field(default_factory=dict)
     missing: dict[str, list[str]] = field(default_factory=dict)
+    read_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
     def from_inline(cls, raws: list[dict[str, Any]]) -> RawDeals:

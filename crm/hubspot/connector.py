@@ -240,7 +240,7 @@ class HubSpotConnector(CRMConnector):
                 group = fetching.result()
                 fetching = pool.submit(self._fetch_group, group.listing, pool, memory) if group.listing else None
                 records, unreadable = assemble(group.deals, self._context, group.parts, memory)
-                yield Page(records, {"after": group.after}, unreadable)
+                yield Page(records, {"after": group.after}, unreadable, read_at=group.deals.read_at)
 
     def read_changed_deals(self, since: datetime, until: datetime, position: dict[str, Any]) -> Iterator[Page]:
         """Yield deals changed in the window, in the order of their ids.
@@ -363,7 +363,7 @@ class HubSpotConnector(CRMConnector):
         gone: Sequence[str] = (),
     ) -> Page:
         records, unreadable = assemble(deals, self._context, self._parts(deals, pool, memory), memory)
-        return Page(records=records, cursor=cursor, unreadable=unreadable, gone=list(gone))
+        return Page(records, cursor, unreadable, list(gone), deals.read_at)
 
     @cached_property
     def _context(self) -> mapping.AccountContext:

@@ -7,16 +7,16 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from crm.models import CensusDifference, Deal, DealVersion
-from integrations.models import Quarantine, SyncRun
+from integrations.models import Quarantine, SyncRun, WebhookEvent
 from invoices.models import Invoice
 from invoices.paper import Event, history_of, newest_first
 
-VERSIONS = 200  # of one deal; the newest are told
+VERSIONS, NOTICES = 200, 200  # of one deal; the newest are told
 
 
 def explain_deal(*, deal: Deal) -> list[Event]:
     """Return everything that is known to have happened to a deal, the newest first."""
-    events = [*_versions(deal), *_merges(deal), *_quarantines(deal), *_censuses(deal)]
+    events = [*_versions(deal), *_merges(deal), *_quarantines(deal), *_censuses(deal), *_notices(deal)]
     if deal.source_updated_at:
         changed = _("Last changed in %(name)s") % {"name": deal.connection}
         events.append(Event(deal.source_updated_at, changed, by=_("its people")))
@@ -89,6 +89,20 @@ def _quarantines(deal: Deal) -> list[Event]:
         if held.resolved_at:
             events.append(Event(held.resolved_at, _("Readable again"), by=_("TaxPoynt"), meaning="done"))
     return events
+
+
+def _notices(deal: Deal) -> list[Event]:
+    ids = [deal.external_id, *(alias.external_id for alias in deal.aliases.all())]
+    heard = WebhookEvent.objects.filter(connection=deal.connection, object_id__in=ids).order_by("-pk")[:NOTICES]
+    return [
+        Event(
+            each.received_at,
+            _("Webhook: %(type)s") % {"type": each.event_type},
+            by=str(deal.connection),
+            detail=each.reason or str(each.get_status_display()),
+        )
+        for each in heard
+    ]
 
 
 def _censuses(deal: Deal) -> list[Event]:

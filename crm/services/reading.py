@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,9 +17,11 @@ from crm.connector import CRMConnector
 from crm.models import Deal, DealAlias
 from integrations.base.errors import IntegrationError, PermanentError, TransientError
 from integrations.base.records import Page
+from integrations.bulk import retry_deadlocks
 from integrations.models import Connection, SyncCursor, SyncRun
 from integrations.services.connections import connector_for
 from integrations.services.quarantine import release, set_aside
+from integrations.services.silence import unannounced
 from integrations.services.syncs import FULL, PREVIEW, WINDOW, Plan, SaveCounts, StreamReader, run_sync
 from invoices.services.withdrawing import open_draft_ids
 
@@ -45,8 +49,12 @@ def sync_deals(
     """
     connector = crm_connector(connection)
 
+    polled_since: datetime | None = None
+
     def plan() -> Plan:
+        nonlocal polled_since
         cursor, mode = _next_read(connection, full=full, days_back=days_back)
+        polled_since = cursor.complete_until if mode == WINDOW else None
         return Plan(mode, cursor, _expected(connector, cursor, mode))
 
     try:
@@ -56,7 +64,7 @@ def sync_deals(
                 name=STREAM,
                 plan=plan,
                 read=lambda plan: _read(connector, connection, plan),
-                save=lambda page: save_page(connection=connection, page=page),
+                save=lambda page: save_page(connection=connection, page=page, since=polled_since),
                 statistics=connector.statistics,
             ),
             on_page=on_page,
@@ -105,20 +113,30 @@ def refresh_deals(*, connection: Connection, external_ids: Sequence[str]) -> Non
     connector = crm_connector(connection, urgent=True)
     try:
         for page in connector.read_deals_by_id(external_ids):
-            with transaction.atomic():
-                save_page(connection=connection, page=page)
-                set_aside(connection=connection, stream=STREAM, unreadable=page.unreadable)
-                release(connection=connection, stream=STREAM, external_ids=[r.external_id for r in page.records])
+            retry_deadlocks(partial(_store, connection, page))
     finally:
         connector.close()
 
 
-def save_page(*, connection: Connection, page: Page) -> SaveCounts:
-    """Store a page's deals and archive those that are gone, inside the caller's transaction."""
-    counts = storage.save_deals(connection=connection, records=page.records)
+def _store(connection: Connection, page: Page) -> None:
+    with transaction.atomic():
+        save_page(connection=connection, page=page)
+        set_aside(connection=connection, stream=STREAM, unreadable=page.unreadable)
+        release(connection=connection, stream=STREAM, external_ids=[r.external_id for r in page.records])
+
+
+def save_page(*, connection: Connection, page: Page, since: datetime | None = None) -> SaveCounts:
+    """Store a page's deals and archive those that are gone, inside the caller's transaction.
+
+    With `since`, the beginning of a window, changes that no webhook announced are counted.
+    """
+    saved = storage.save_deals(connection=connection, records=page.records, read_at=page.read_at)
     if page.gone:
         storage.archive_deals(connection=connection, external_ids=page.gone)
-    return counts
+    written = saved.created | saved.changed
+    changed_at = [r.source_updated_at for r in page.records if r.external_id in written and r.source_updated_at]
+    silent = unannounced(connection=connection, changed_at=[at for at in changed_at if since and at >= since])
+    return SaveCounts(len(saved.created), len(saved.changed), saved.unchanged, silent)
 
 
 def crm_connector(connection: Connection, *, urgent: bool = False) -> CRMConnector:
@@ -202,7 +220,7 @@ def _archived(connector: CRMConnector, connection: Connection) -> Iterator[Page]
 
 def _by_id(connector: CRMConnector, external_ids: Iterable[str]) -> Iterator[Page]:
     for page in connector.read_deals_by_id(list(external_ids)):
-        yield Page(page.records, LAST_STAGE, page.unreadable, page.gone)
+        yield replace(page, cursor=LAST_STAGE)
 
 
 def _owners(connector: CRMConnector) -> list[Any]:

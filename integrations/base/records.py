@@ -21,12 +21,16 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Records that commit together with the cursor after them; `gone` are ids that the provider no longer has."""
+    """Records that commit together with the cursor after them; `gone` are ids that the provider no longer has.
+
+    `read_at` is when reading them began: of two reads of one version the one that began later counts.
+    """
 
     records: list[Any]
     cursor: dict[str, Any]
     unreadable: list[Unreadable] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

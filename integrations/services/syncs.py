@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ from django.utils import timezone
 from integrations.base.errors import IntegrationError, ReauthorizationRequired, TransientError
 from integrations.base.http import LONG_WAIT, CallStatistics
 from integrations.base.records import Page
+from integrations.bulk import retry_deadlocks
 from integrations.models import Connection, RunStatus, StopRequest, SyncCursor, SyncRun
 from integrations.services.connections import mark_needs_reauthorization, put_off, request_sync
 from integrations.services.quarantine import release, set_aside
@@ -25,8 +27,8 @@ FULL, WINDOW, PREVIEW = "full", "window", "preview"
 MAX_FINDINGS = 100  # of a preview; the counts go on
 # Never all fields: somebody may be writing stop_requested at the same time.
 PAGE_FIELDS = [
-    "pages", "read", "created", "changed", "unchanged", "quarantined", "findings", "heartbeat_at", "calls", "retries",
-    "waited_seconds",
+    "pages", "read", "created", "changed", "unchanged", "quarantined", "silent_changes", "findings", "heartbeat_at",
+    "calls", "retries", "waited_seconds",
 ]  # fmt: skip
 LOCK_SPACE = 7201  # our own first half of PostgreSQL's two-part advisory lock keys
 
@@ -37,11 +39,16 @@ class SyncNotPossible(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SaveCounts:
-    """What storing one page did, or would do; `findings` says for a preview what would change, record by record."""
+    """What storing one page did, or would do.
+
+    `silent` counts changes that a webhook should have announced and did not; `findings` says for a preview what would
+    change, record by record.
+    """
 
     created: int = 0
     changed: int = 0
     unchanged: int = 0
+    silent: int = 0
     findings: tuple[dict[str, Any], ...] = ()
 
 
@@ -92,7 +99,7 @@ def run_sync(
         try:
             plan = _planned(run, stream)
             for page in stream.read(plan):
-                _commit_page(run, plan, page, stream)
+                retry_deadlocks(partial(_commit_page, run, plan, page, stream))
                 _stop_when_not_active(connection)
                 if on_page:
                     on_page(run)
@@ -169,6 +176,7 @@ def _commit_page(run: SyncRun, plan: Plan, page: Page, stream: StreamReader) -> 
         run.changed += counts.changed
         run.unchanged += counts.unchanged
         run.quarantined += len(page.unreadable)
+        run.silent_changes += counts.silent
         run.findings += counts.findings[: MAX_FINDINGS - len(run.findings)]
         run.heartbeat_at = timezone.now()
         _count_calls(run, stream.statistics)

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from django.db import OperationalError, connections, transaction
+from django.utils import timezone
+from django_scopes import scope
+
+from crm import storage
+from crm.models import Company, Deal
+from crm.services import sync_deals
+from integrations.bulk import retry_deadlocks
+from integrations.models import Connection, Credential, EventStatus, SyncCursor, WebhookEvent
+from integrations.services.silence import unannounced
+from tests.crm.examples import DEAL, LINE
+from tests.sandbox_process import SandboxProcess
+
+
+@pytest.mark.django_db
+def test_of_two_reads_of_one_version_the_one_that_began_later_counts(connection: Connection) -> None:
+    began = timezone.now()
+    newer = replace(DEAL, lines=(replace(LINE, name="The line as it is now"),))
+    storage.save_deals(connection=connection, records=[newer], read_at=began)
+    late = storage.save_deals(connection=connection, records=[DEAL], read_at=began - timedelta(seconds=5))
+    assert not late.changed
+    assert [line.name for line in Deal.objects.get().lines.all()] == ["The line as it is now"]
+    assert storage.save_deals(connection=connection, records=[DEAL], read_at=began + timedelta(seconds=5)).changed
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_writers_that_wait_for_each_other_both_finish(connection: Connection) -> None:
+    companies = [replace(DEAL.companies[0], external_id=str(number)) for number in (51, 52)]
+    for company in companies:
+        deal = replace(DEAL, external_id=f"9{company.external_id}", company_external_id=company.external_id)
+        with transaction.atomic():
+            storage.save_deals(connection=connection, records=[replace(deal, lines=(), companies=(company,))])
+    barrier, tries = threading.Barrier(2, timeout=10), []
+
+    def write(first: str, second: str) -> None:
+        def once() -> None:
+            tries.append(first)
+            with scope(organization=connection.organization), transaction.atomic():
+                Company.objects.filter(external_id=first).update(name=f"by {first}")
+                if len(tries) <= 2:
+                    barrier.wait()
+                Company.objects.filter(external_id=second).update(name=f"by {first}")
+
+        retry_deadlocks(once)
+        connections.close_all()
+
+    writers = [threading.Thread(target=write, args=pair) for pair in (("51", "52"), ("52", "51"))]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(30)
+    assert len(tries) == 3, "one of them was ended by PostgreSQL and began anew"
+    assert len(set(Company.objects.values_list("name", flat=True))) == 1
+
+
+def test_what_is_no_deadlock_is_not_tried_again() -> None:
+    tries = []
+
+    def fail() -> None:
+        tries.append(1)
+        raise OperationalError("the server closed the connection") from psycopg.OperationalError()
+
+    with pytest.raises(OperationalError):
+        retry_deadlocks(fail)
+    assert tries == [1]
+
+
+Hear = Callable[[datetime], None]
+
+
+def give_grant(connection: Connection) -> None:
+    """Let a connection be one by consent, which has webhooks."""
+    credential = Credential.objects.get(connection=connection)
+    credential.refresh_token = "a grant"
+    credential.save()
+
+
+@pytest.fixture
+def hear(connection: Connection) -> Hear:
+    give_grant(connection)
+    numbers = iter(range(1000))
+
+    def notice(at: datetime) -> None:
+        WebhookEvent.objects.create(
+            connection=connection, provider="hubspot", external_account_id="1", event_type="deal.propertyChange",
+            object_type="deal", object_id="1", occurred_at=at, received_at=at, next_attempt_at=at,
+            status=EventStatus.PROCESSED, key=str(next(numbers)), payload="{}",
+        )  # fmt: skip
+
+    return notice
+
+
+@pytest.mark.django_db
+class TestSilence:
+    THEN = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+    @pytest.mark.parametrize(("minutes", "silent"), [(0, 0), (14, 0), (-1, 0), (16, 1), (-3, 1)])
+    def test_a_change_is_silent_when_no_notice_came_at_its_time(
+        self, minutes: int, silent: int, connection: Connection, hear: Hear
+    ) -> None:
+        hear(self.THEN + timedelta(minutes=minutes))
+        assert unannounced(connection=connection, changed_at=[self.THEN]) == silent
+
+    def test_a_notice_may_still_come_for_a_change_of_just_now(self, connection: Connection, hear: Hear) -> None:
+        assert unannounced(connection=connection, changed_at=[timezone.now() - timedelta(minutes=10)]) == 0
+
+    def test_nothing_is_expected_of_a_connection_by_service_key(self, connection: Connection) -> None:
+        assert unannounced(connection=connection, changed_at=[self.THEN]) == 0
+
+    def test_a_sync_counts_the_changes_that_nobody_announced(
+        self, connection: Connection, sandbox: SandboxProcess
+    ) -> None:
+        sync_deals(connection=connection)
+        give_grant(connection)
+        deal = Deal.objects.order_by("source_updated_at").first()
+        assert deal is not None
+        assert deal.source_updated_at is not None
+        Deal.objects.filter(pk=deal.pk).update(content_hash="older")
+        SyncCursor.objects.update(complete_until=deal.source_updated_at - timedelta(minutes=1))
+        run = sync_deals(connection=connection, days_back=0)
+        assert (run.mode, run.changed, run.silent_changes) == ("window", 1, 1)
