@@ -93,7 +93,7 @@ def hear(connection: Connection) -> Hear:
         WebhookEvent.objects.create(
             connection=connection, provider="hubspot", external_account_id="1", event_type="deal.propertyChange",
             object_type="deal", object_id="1", occurred_at=at, received_at=at, next_attempt_at=at,
-            status=EventStatus.PROCESSED, key=str(next(numbers)), payload="{}",
+            status=EventStatus.PROCESSED, key=str(next(numbers)), payload="{}", delivery_id=1,
         )  # fmt: skip
 
     return notice
