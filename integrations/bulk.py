@@ -50,7 +50,7 @@ def upsert(
         changed: dict[str, int] = {}
         for external_id, row_id, is_new in cursor.fetchall():
             (created if is_new else changed)[external_id] = row_id
-        cursor.execute(sql.SQL("DROP TABLE {}").format(staged))
+        cursor.execute(sql.SQL("TRUNCATE {}").format(staged))
     return Upserted(created, changed)
 
 
@@ -66,9 +66,11 @@ def retry_deadlocks(work: Callable[[], T]) -> T:
 
 
 def _stage(cursor: Any, table: sql.Identifier, staged: sql.Identifier, names: sql.Composable, rows: Any) -> None:
-    cursor.execute(
-        sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(staged, names, table)
-    )
+    # Kept by the session: making three tables anew for every page filled the catalogue and cost a twentieth of it.
+    cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{staged.as_string()}"])
+    if cursor.fetchone()[0] is None:
+        create = "CREATE TEMP TABLE {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA"
+        cursor.execute(sql.SQL(create).format(staged, names, table))
     with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(staged, names)) as copy:
         for row in rows:
             copy.write_row(row)

@@ -6,6 +6,7 @@ what is due and has no worker.
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -15,6 +16,10 @@ from celery.signals import beat_init, setup_logging, task_prerun, worker_init
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taxpoynt.settings")
+
+# A page of deals is a hundred thousand objects that are all still wanted: looking through them for garbage every 700
+# allocations, as Python does, cost a fifth of a backfill (1,936 to 2,125 deals/s; 2,528 to 2,606 with this).
+gc.set_threshold(50_000, 20, 50)
 
 HIGH, STANDARD, BATCH = "high_priority", "standard", "batch"
 

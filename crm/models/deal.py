@@ -177,7 +177,11 @@ class DealAlias(models.Model):
 
 
 class DealVersion(models.Model):
-    """A deal as it was received once, with its lines: what any later question about an invoice goes back to."""
+    """A deal as it was before its content changed, with its lines: what later questions about an invoice go back to.
+
+    A trigger writes it in the statement that changes the deal, so that no version is lost to a race. The newest
+    version is the deal itself.
+    """
 
     deal = models.ForeignKey(Deal, on_delete=models.CASCADE, related_name="versions")
     content_hash = models.CharField(max_length=32)

@@ -33,7 +33,7 @@ def explain_deal(*, deal: Deal) -> list[Event]:
 
 
 def _versions(deal: Deal) -> list[Event]:
-    versions = list(reversed(deal.versions.order_by("-pk")[:VERSIONS]))
+    versions = [*reversed(deal.versions.order_by("-pk")[:VERSIONS]), _newest(deal)]
     runs = _runs(deal, versions)
     events = []
     for before, version in zip([None, *versions], versions, strict=False):
@@ -43,6 +43,11 @@ def _versions(deal: Deal) -> list[Event]:
         detail = ", ".join(_differences(before, version)) if before else ""
         events.append(Event(version.stored_at, what % {"name": deal.connection}, by=by, detail=detail))
     return events
+
+
+def _newest(deal: Deal) -> DealVersion:
+    lines = [line.payload for line in deal.lines.all()]
+    return DealVersion(deal=deal, stored_at=deal.stored_at, payload=deal.payload, lines=lines)
 
 
 def _runs(deal: Deal, versions: list[DealVersion]) -> list[SyncRun]:
