@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +30,7 @@ from integrations.services.events import LOCK_SPACE as WORKER_LOCKS
 logger = structlog.get_logger(__name__)
 
 SPLIT_ATTEMPTS = 5
+DELIVERIES_AT_ONCE = 100
 DELIVERY_DAYS = 7  # the events hold all that a delivery held; a week is for looking at how it came
 HEARD_GRAIN = timedelta(seconds=10)  # a connection's row is not rewritten for each of a hundred deliveries a second
 DELETED_AT_ONCE = 10_000
@@ -47,78 +48,110 @@ def receive_delivery(*, provider: str, body: bytes, headers: dict[str, str]) -> 
 
 
 def split_deliveries() -> int:
-    """Split every waiting delivery into events, each in its own transaction; return how many.
+    """Split every waiting delivery into events, some in a transaction; return how many.
 
     Any number of workers may do this at once. A delivery that breaks our code is tried again by later calls, and
     after SPLIT_ATTEMPTS it is left with its problem.
     """
     count, after = 0, 0
     with scopes_disabled():
-        while (delivery := _split_next(after)) is not None:
-            count, after = count + 1, delivery.pk
+        while deliveries := _split_next(after):
+            count, after = count + len(deliveries), deliveries[-1].pk
+            if len(deliveries) < DELIVERIES_AT_ONCE:
+                break  # those that came meanwhile have a ring of their own; a flood would keep us here for ever
     return count
 
 
-def _split_next(after: int) -> WebhookDelivery | None:
+def _split_next(after: int) -> list[WebhookDelivery]:
     with transaction.atomic():
         waiting = WebhookDelivery.objects.filter(processed_at=None, pk__gt=after).order_by("pk")
-        delivery = waiting.select_for_update(skip_locked=True).first()
-        if delivery is None:
-            return None
-        try:
-            with transaction.atomic():
-                delivery.problem = _store_events(delivery)
-            delivery.processed_at = timezone.now()
-        except OperationalError:
-            raise  # a deadlock, a lost database: nothing is wrong with the delivery
-        except Exception as problem:  # one delivery that breaks our code must not hold back those behind it
-            logger.exception("delivery_not_split", delivery=delivery.pk)
-            delivery.problem = f"An error of ours stopped its splitting ({type(problem).__name__}). Tell support."
-            if delivery.attempts + 1 >= SPLIT_ATTEMPTS:
-                delivery.processed_at = timezone.now()
+        deliveries = list(waiting.select_for_update(skip_locked=True)[:DELIVERIES_AT_ONCE])
+        if not _split(deliveries):
+            for delivery in deliveries:  # one that breaks our code must not hold back those beside it
+                _split([delivery])
+        WebhookDelivery.objects.bulk_update(deliveries, ["problem", "processed_at", "attempts"])
+        return deliveries
+
+
+def _split(deliveries: Sequence[WebhookDelivery]) -> bool:
+    """Store the events of deliveries, all or none; return False when several of them are to be split alone."""
+    try:
+        with transaction.atomic():
+            problems = _store_events(deliveries)
+    except OperationalError:
+        raise  # a deadlock, a lost database: nothing is wrong with the deliveries
+    except Exception as problem:
+        if len(deliveries) > 1:
+            return False
+        _give_up_on(deliveries[0], problem)
+        return True
+    for delivery, said in zip(deliveries, problems, strict=True):
+        delivery.problem, delivery.processed_at = said, timezone.now()
         delivery.attempts += 1
-        delivery.save(update_fields=["problem", "processed_at", "attempts"])
-        return delivery
+    return True
 
 
-def _store_events(delivery: WebhookDelivery) -> str:
-    """Store the new events of a delivery; return why it holds none that can be read, "" when it does."""
+def _give_up_on(delivery: WebhookDelivery, problem: Exception) -> None:
+    """Leave a delivery that broke our code for the next call, or for good after SPLIT_ATTEMPTS."""
+    logger.error("delivery_not_split", delivery=delivery.pk, exc_info=problem)
+    delivery.problem = f"An error of ours stopped its splitting ({type(problem).__name__}). Tell support."
+    delivery.attempts += 1
+    if delivery.attempts >= SPLIT_ATTEMPTS:
+        delivery.processed_at = timezone.now()
+
+
+def _store_events(deliveries: Sequence[WebhookDelivery]) -> list[str]:
+    """Store the new events of deliveries; return for each why it holds none that can be read, "" when it does."""
+    parsed = [_parse(delivery) for delivery in deliveries]
+    noticed = [(delivery, notice) for delivery, (_, found) in zip(deliveries, parsed, strict=True) for notice in found]
+    new = _unseen([notice for _, notice in noticed])
+    first = {notice.key: (delivery, notice) for delivery, notice in reversed(noticed)}
+    connections = _connections({(d.provider, n.external_account_id) for d, n in noticed})
+    WebhookEvent.objects.bulk_create(
+        _event(delivery, notice, connections.get((delivery.provider, notice.external_account_id)))
+        for delivery, notice in (first[key] for key in new)
+    )
+    if deliveries:
+        _note_heard([each.pk for each in connections.values()], max(each.received_at for each in deliveries))
+    return [problem for problem, _ in parsed]
+
+
+def _parse(delivery: WebhookDelivery) -> tuple[str, list[Notice]]:
+    """Return a delivery's notices, or the sentence that says why it has none."""
     connector = connector_classes().get(delivery.provider)
     if connector is None:
-        return f"No connector called {delivery.provider} is installed here any more."
+        return f"No connector called {delivery.provider} is installed here any more.", []
     try:
-        notices = connector.parse_webhook(bytes(delivery.body))
+        return "", connector.parse_webhook(bytes(delivery.body))
     except ValueError as problem:
         logger.warning("delivery_parked", delivery=delivery.pk, reason=str(problem))
-        return f"The signature was right and the body cannot be read: {problem}"
-    new = _unseen(notices, delivery.received_at)
-    connections = _connections(delivery.provider, {notice.external_account_id for notice in notices})
-    WebhookEvent.objects.bulk_create([_event(delivery, n, connections.get(n.external_account_id)) for n in new])
-    _note_heard([each.pk for each in connections.values()], delivery.received_at)
-    return ""
+        return f"The signature was right and the body cannot be read: {problem}", []
 
 
-def _unseen(notices: Iterable[Notice], now: datetime) -> list[Notice]:
-    """Return the notices whose keys nobody stored before, in their order, and store their keys.
+def _unseen(notices: Iterable[Notice]) -> list[str]:
+    """Return the keys that nobody stored before, in the order of the notices, and store them.
 
     Keys are written in their own order: two workers with the same keys would otherwise wait for each other for ever.
     """
-    by_key = {notice.key: notice for notice in reversed(list(notices))}
-    if not by_key:
+    keys = list(dict.fromkeys(notice.key for notice in notices))
+    if not keys:
         return []
     with database.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {WebhookEventKey._meta.db_table} (key, first_seen_at)"  # noqa: S608 - our own table's name
             " SELECT key, %s FROM unnest(%s::text[]) AS key ON CONFLICT DO NOTHING RETURNING key",
-            [now, sorted(by_key)],
+            [timezone.now(), sorted(keys)],
         )
         new = {key for (key,) in cursor.fetchall()}
-    return [notice for key, notice in reversed(by_key.items()) if key in new]
+    return [key for key in keys if key in new]
 
 
-def _connections(provider: str, accounts: set[str]) -> dict[str, Connection]:
-    found = Connection.objects.filter(provider=provider, external_account_id__in=accounts)
-    return {connection.external_account_id: connection for connection in found}
+def _connections(accounts: Collection[tuple[str, str]]) -> dict[tuple[str, str], Connection]:
+    """Return the connections to these accounts, by (provider, external account id)."""
+    found = Connection.objects.filter(
+        provider__in={provider for provider, _ in accounts}, external_account_id__in={each for _, each in accounts}
+    )
+    return {(connection.provider, connection.external_account_id): connection for connection in found}
 
 
 def _event(delivery: WebhookDelivery, notice: Notice, connection: Connection | None) -> WebhookEvent:
@@ -182,9 +215,7 @@ def replay_effects(events: Sequence[WebhookEvent]) -> list[str]:
         by_connection: dict[Connection, list[WebhookEvent]] = {}
         sentences = []
         for event in events:
-            connection = event.connection or _connections(event.provider, {event.external_account_id}).get(
-                event.external_account_id
-            )
+            connection = event.connection or _connection_of(event)
             if connection is None:
                 sentences.append(f"Event {event.pk}: {NO_ACCOUNT} Replaying leaves it as it is.")
             elif connection.status == ConnectionStatus.DISCONNECTED:
@@ -198,13 +229,17 @@ def replay_effects(events: Sequence[WebhookEvent]) -> list[str]:
         return sentences
 
 
+def _connection_of(event: WebhookEvent) -> Connection | None:
+    account = (event.provider, event.external_account_id)
+    return _connections({account}).get(account)
+
+
 def replay_events(events: Sequence[WebhookEvent]) -> list[Connection]:
     """Let events be processed again; return the connections to ring for. Accounts that nobody has stay as they are."""
     connections: dict[int, Connection] = {}
     with scopes_disabled(), transaction.atomic():
         for event in events:
-            own = _connections(event.provider, {event.external_account_id})
-            connection = event.connection or own.get(event.external_account_id)
+            connection = event.connection or _connection_of(event)
             if connection is None or connection.status == ConnectionStatus.DISCONNECTED:
                 continue
             connections[connection.pk] = connection

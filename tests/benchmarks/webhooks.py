@@ -24,7 +24,7 @@ from crm.models import Deal
 from crm.services import sync_deals
 from dev.ports import free_port
 from integrations.base.auth import Tokens
-from integrations.models import WebhookEvent
+from integrations.models import WebhookDelivery, WebhookEvent
 from integrations.services.connections import connect_account
 from sandbox.hubspot import PORTAL_ID
 from tests.sandbox_process import SandboxProcess
@@ -166,8 +166,13 @@ def _send(url: str, ids: list[str], seconds: int, first: int) -> tuple[list[floa
 
 def _let_settle() -> None:
     deadline = perf_counter() + 60
-    while WebhookEvent.objects.filter(status__in=["received", "failed"]).exists() and perf_counter() < deadline:
+    while _is_busy() and perf_counter() < deadline:
         time.sleep(0.5)
+
+
+def _is_busy() -> bool:
+    waiting = WebhookEvent.objects.filter(status__in=["received", "failed"])
+    return WebhookDelivery.objects.filter(processed_at=None).exists() or waiting.exists()
 
 
 def _report(name: str, measured: tuple[list[float], int]) -> None:
