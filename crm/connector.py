@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from crm.census import Figure
-from crm.records import DealRecord, OwnerRecord, PipelineRecord
+from crm.records import DealRecord, InvoiceFacts, OwnerRecord, PipelineRecord
 from integrations.base.connector import BaseConnector
+from integrations.base.errors import PermanentError
 from integrations.base.http import CallStatistics
 from integrations.base.records import Page
 from invoices.drafts import InvoiceDraft
@@ -17,6 +18,8 @@ from invoices.drafts import InvoiceDraft
 
 class CRMConnector(BaseConnector):
     """Reads one account's deals, with their lines and parties."""
+
+    write_scopes: ClassVar[tuple[str, ...]] = ()  # what write_invoice_facts needs; empty: it cannot be written to
 
     @property
     @abstractmethod
@@ -68,3 +71,7 @@ class CRMConnector(BaseConnector):
     @abstractmethod
     def read_figures(self) -> Iterator[list[Figure]]:
         """Yield what a census needs of every deal, some at a time."""
+
+    def write_invoice_facts(self, external_id: str, facts: InvoiceFacts) -> None:
+        """Write a deal's invoice onto the deal; the same facts twice are harmless. Raises IntegrationError."""
+        raise PermanentError(f"{self.info.name} cannot be written to.", provider=self.info.slug)

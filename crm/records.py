@@ -119,3 +119,12 @@ class DealRecord:
     lines: tuple[LineRecord, ...] = ()
     companies: tuple[CompanyRecord, ...] = field(default=(), compare=False)
     contacts: tuple[ContactRecord, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceFacts:
+    """What a provider is told about a deal's invoice, in words for people; all empty when it has none any more."""
+
+    number: str = ""
+    status: str = ""
+    link: str = ""

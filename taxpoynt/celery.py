@@ -24,6 +24,7 @@ ROUTES = [
     ("crm.hubspot.tasks.sync_hubspot_deals", {"queue": BATCH}),
     ("crm.hubspot.tasks.preview_hubspot_deals", {"queue": BATCH}),
     ("crm.tasks.take_census_of", {"queue": BATCH}),
+    ("crm.tasks.write_back_*", {"queue": BATCH}),
     ("*.prune_*", {"queue": BATCH}),
     ("celery.*", {"queue": STANDARD}),
     ("*", {"queue": STANDARD}),
@@ -34,6 +35,7 @@ ROUTES = [
 SWEEPS = {
     "ring-wanted-syncs": ("integrations.tasks.ring_wanted_syncs", 30.0),
     "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 60.0),
+    "write-back-invoices": ("crm.tasks.write_back_invoices", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
 }
 # Once a night, by the clock in Lagos: after the nightly syncs, which begin at two.

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from django_celery_beat.models import PeriodicTask
 
 from accounts.permissions import Act, require
+from crm.services import write_back_switch
 from integrations.base.registry import connector_classes
 from integrations.models import Connection, Quarantine
 from taxpoynt.overview import overview
@@ -48,6 +49,7 @@ def _facts(found: Connection) -> dict[str, Any]:
         "provider": connector.info if connector else None,
         "progress": progress_of(found),
         "schedule": _schedule(found),
+        "write_back": write_back_switch(found),
         "runs": found.runs.order_by("-pk")[:RUNS_SHOWN],
         "quarantined": Quarantine.objects.filter(connection=found, resolved_at=None).defer("payload")[
             :QUARANTINED_SHOWN

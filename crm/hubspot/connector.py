@@ -14,11 +14,11 @@ from django.conf import settings
 from crm.census import Figure
 from crm.connector import CRMConnector
 from crm.converters import deal_to_draft
-from crm.hubspot import mapping
+from crm.hubspot import mapping, writeback
 from crm.hubspot.assembly import PartyMemory, RawDeals, assemble, batches, fetch_parts, with_ids
 from crm.hubspot.client import BATCH, SEARCH_PAGE, HubSpotClient, next_after
 from crm.hubspot.search import changed_deals_query, deals_query
-from crm.records import DealRecord, OwnerRecord, PipelineRecord
+from crm.records import DealRecord, InvoiceFacts, OwnerRecord, PipelineRecord
 from integrations.base.connector import (
     Account,
     ConnectionConfig,
@@ -26,7 +26,7 @@ from integrations.base.connector import (
     IntegrationTestResult,
     OAuthEndpoints,
 )
-from integrations.base.errors import IntegrationError, InvalidResponse, NotFound
+from integrations.base.errors import IntegrationError, InvalidResponse, NotFound, RequestRejected
 from integrations.base.http import CallStatistics
 from integrations.base.records import Page
 from invoices.drafts import InvoiceDraft
@@ -59,6 +59,7 @@ class HubSpotConnector(CRMConnector):
         "crm.objects.contacts.read",
     )
     optional_scopes = ("crm.objects.owners.read",)
+    write_scopes = ("crm.objects.deals.write", "crm.schemas.deals.write")
 
     def __init__(self, connection_config: ConnectionConfig) -> None:
         super().__init__(connection_config)
@@ -78,6 +79,7 @@ class HubSpotConnector(CRMConnector):
             client_secret=settings.HUBSPOT_CLIENT_SECRET,
             scopes=cls.scopes,
             optional_scopes=cls.optional_scopes,
+            on_request_scopes=cls.write_scopes,
             account_field="hub_id",
             code_refused=CODE_REFUSED,
             grant_gone=GRANT_GONE,
@@ -262,6 +264,17 @@ class HubSpotConnector(CRMConnector):
             if following == after:
                 raise InvalidResponse("HubSpot sent the same page of deals twice.", provider="hubspot")
             after = following
+
+    def write_invoice_facts(self, external_id: str, facts: InvoiceFacts) -> None:
+        """Write our properties onto a deal, making them first where the account lacks them."""
+        properties = writeback.values(facts)
+        try:
+            self.client.update_deal(external_id, properties)
+        except RequestRejected as refusal:
+            if not writeback.lacks_properties(refusal.body):
+                raise
+            self.client.ensure_deal_properties(writeback.definitions())
+            self.client.update_deal(external_id, properties)
 
     def _current(self, asked: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
         """Return the deals that these ids lead to now, and the ids that lead nowhere."""
