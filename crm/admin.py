@@ -24,6 +24,7 @@ from crm.models import (
     DealVersion,
     Owner,
     Pipeline,
+    WriteBack,
 )
 from integrations.admin import ProviderOfConnectionFilter
 
@@ -116,6 +117,14 @@ class DealAliasInline(EvidenceInline):
     readonly_fields = fields
 
 
+class WriteBackInline(EvidenceInline):
+    """What the provider was told about the deal's invoice."""
+
+    model = WriteBack
+    fields = ("state", "number", "status", "written", "written_at", "attempts", "next_attempt_at", "problem")
+    readonly_fields = fields
+
+
 @admin.register(Deal)
 class DealAdmin(RecordAdmin):
     """Deals of every organization."""
@@ -137,7 +146,7 @@ class DealAdmin(RecordAdmin):
     list_select_related = ("organization", "connection", "company")
     search_fields = ("name", "external_id", "company__name", "company__tin")
     date_hierarchy = "close_date"
-    inlines = (DealLineInline, DealVersionInline, DealAliasInline)
+    inlines = (DealLineInline, WriteBackInline, DealVersionInline, DealAliasInline)
     fieldsets = (
         (
             None,

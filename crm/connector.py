@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from crm.census import Figure
 from crm.converters import deal_to_draft
-from crm.records import DealRecord, NotReadable, OwnerRecord, PipelineRecord
+from crm.records import DealRecord, InvoiceFacts, NotReadable, OwnerRecord, PipelineRecord
 from integrations.base.connector import BaseConnector
-from integrations.base.errors import NotFound
+from integrations.base.errors import NotFound, PermanentError
 from integrations.base.http import CallStatistics
 from integrations.base.records import Page, Unreadable
 from invoices.drafts import InvoiceDraft
@@ -23,6 +23,8 @@ class CRMConnector(BaseConnector):
     What is abstract every provider needs. The rest works by what is abstract, and is overridden by a provider that has
     a quicker way or a recycle bin.
     """
+
+    write_scopes: ClassVar[tuple[str, ...]] = ()  # what write_invoice_facts needs; empty: it cannot be written to
 
     @property
     @abstractmethod
@@ -83,6 +85,10 @@ class CRMConnector(BaseConnector):
         for page in self.read_deals({}):
             unreadable = [Figure(each.external_id, None, "", None, is_readable=False) for each in page.unreadable]
             yield [to_figure(record) for record in page.records] + unreadable
+
+    def write_invoice_facts(self, external_id: str, facts: InvoiceFacts) -> None:
+        """Write a deal's invoice onto the deal; the same facts twice are harmless. Raises IntegrationError."""
+        raise PermanentError(f"{self.info.name} cannot be written to.", provider=self.info.slug)
 
 
 def to_figure(deal: DealRecord) -> Figure:

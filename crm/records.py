@@ -133,3 +133,12 @@ class Touched:
     companies: frozenset[str] = frozenset()
     contacts: frozenset[str] = frozenset()
     lines: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceFacts:
+    """What a provider is told about a deal's invoice, in words for people; all empty when it has none any more."""
+
+    number: str = ""
+    status: str = ""
+    link: str = ""

@@ -17,7 +17,9 @@ from crm.services import (
     retry_conversions,
     sync_deals,
     take_census,
+    write_back_invoices,
 )
+from crm.services.writeback import OPTION as WRITE_BACK
 from integrations.base.errors import IntegrationError, TransientError
 from integrations.base.registry import connector_classes
 from integrations.models import Connection, ConnectionStatus
@@ -26,6 +28,7 @@ from invoices.tasks import ring_submissions
 
 logger = structlog.get_logger(__name__)
 
+WRITE_BACK_EXPIRES = 60.0  # seconds: the next sweep rings again
 # Of a task that reads one record: seconds, doubling. The client itself tried three times within seconds.
 RECORD_RETRIES = {
     "autoretry_for": (TransientError,),
@@ -138,3 +141,25 @@ def take_census_of(connection_id: int) -> str:
         if invoice_due_deals(connection=connection):
             ring_submissions()
         return f"{census.counted_there} there, {census.counted_here} here, {census.differences.count()} differences."
+
+
+@shared_task(name="crm.tasks.write_back_invoices")
+def ring_write_backs() -> int:
+    """Ring for every account whose owner wants invoices written to its deals; returns how many there are."""
+    with scopes_disabled():
+        wanted = Connection.objects.filter(status=ConnectionStatus.ACTIVE, **{f"options__{WRITE_BACK}": True})
+        ids = list(wanted.values_list("pk", flat=True))
+    for connection_id in ids:
+        current_app.send_task("crm.tasks.write_back_invoices_of", args=[connection_id], expires=WRITE_BACK_EXPIRES)
+    return len(ids)
+
+
+@shared_task(name="crm.tasks.write_back_invoices_of")
+def write_back_invoices_of(connection_id: int) -> int:
+    """Write one account's untold invoices to their deals; returns how many were written."""
+    with scopes_disabled():
+        connection = Connection.objects.select_related("organization").filter(pk=connection_id).first()
+    if connection is None:
+        return 0
+    with scope(organization=connection.organization):
+        return write_back_invoices(connection=connection)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_safe
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.lists import Sort, read_page, read_sort
 from accounts.permissions import Act, require
@@ -19,6 +21,8 @@ from crm.models import Company, Deal, Owner
 from crm.readback import to_record
 from crm.records import LineRecord
 from crm.services.explaining import explain_deal
+from crm.services.writeback import switch_write_back, write_back_switch
+from integrations.models import Connection
 from invoices.models import Invoice
 
 SOURCE_KIND = "deal"
@@ -81,7 +85,9 @@ class LineRow:
 @require(Act.VIEW)
 def deal(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one deal: summary, lines, buyer, its invoice or what it lacks, and what happened."""
-    whole = Deal.objects.select_related("company", "contact", "connection").prefetch_related("lines", "aliases")
+    whole = Deal.objects.select_related("company", "contact", "connection", "write_back").prefetch_related(
+        "lines", "aliases"
+    )
     found: Deal = get_object_or_404(whole, pk=pk)
     _add_owners([found])
     invoice = Invoice.objects.filter(
@@ -111,3 +117,20 @@ def _line_row(line: LineRecord) -> LineRow:
     if line.quantity is None or line.unit_price is None:
         return LineRow(line, discount, None)
     return LineRow(line, discount, money(line.quantity * line.unit_price) - discount)
+
+
+@require_POST
+@require(Act.CONNECT)
+def connection_write_back(request: HttpRequest, pk: int) -> HttpResponse:
+    """Switch the writing of invoices to a connection's deals on or off."""
+    connection: Connection = get_object_or_404(Connection.objects.all(), pk=pk)
+    if write_back_switch(connection) is None:
+        raise Http404(f"{connection} cannot be written to.")
+    on = request.POST.get("write_back") == "on"
+    switch_write_back(connection=connection, on=on)
+    if on:
+        text = _("Invoices are written to the deals of %(name)s from now on. What failed before is tried again.")
+    else:
+        text = _("Nothing is written to %(name)s any more. What was written there stays.")
+    messages.success(request, text % {"name": connection})
+    return redirect("connection", pk=pk)

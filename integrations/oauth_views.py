@@ -25,7 +25,8 @@ def _wanted_scopes(request: HttpRequest, provider: str) -> tuple[str, ...]:
     endpoints = connector_classes()[provider].oauth()
     # The provider refuses a request that leaves out what the application itself requires.
     asked = {*endpoints.scopes, *connection.scopes, *wanted}
-    return tuple(scope for scope in (*endpoints.scopes, *endpoints.optional_scopes) if scope in asked)
+    known = (*endpoints.scopes, *endpoints.optional_scopes, *endpoints.on_request_scopes)
+    return tuple(scope for scope in known if scope in asked)
 
 
 @never_cache

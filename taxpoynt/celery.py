@@ -29,6 +29,7 @@ ROUTES = [
     ("crm.*sync_*_deals", {"queue": BATCH}),
     ("crm.*preview_*", {"queue": BATCH}),
     ("crm.tasks.*_of", {"queue": BATCH}),  # whole accounts: a sync, a preview, a census
+    ("crm.tasks.write_back_*", {"queue": BATCH}),
     ("*.prune_*", {"queue": BATCH}),
     ("*.maintain_*", {"queue": BATCH}),
     ("celery.*", {"queue": STANDARD}),
@@ -43,6 +44,7 @@ SWEEPS = {
     "sweep-webhooks": ("integrations.tasks.sweep_webhooks", 5.0),
     "maintain-partitions": ("integrations.tasks.maintain_partitions", 6 * 3600.0),
     "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 60.0),
+    "write-back-invoices": ("crm.tasks.write_back_invoices", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
 }
 # Once a night, by the clock in Lagos: after the nightly syncs, which begin at two.

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from django_celery_beat.models import PeriodicTask
 
 from accounts.permissions import Act, require
+from crm.services import write_back_switch
 from integrations.base.registry import connector_classes
 from integrations.health import in_words
 from integrations.models import Connection, Quarantine
@@ -58,6 +59,7 @@ def _facts(found: Connection) -> dict[str, Any]:
         "lag": in_words(facts.lag(now)) if found.is_active else "",
         "versions": [(each, each.days_left(now.date())) for each in connector.versions()] if connector else [],
         "schedule": _schedule(found),
+        "write_back": write_back_switch(found),
         "runs": found.runs.order_by("-pk")[:RUNS_SHOWN],
         "quarantined": Quarantine.objects.filter(connection=found, resolved_at=None).defer("payload")[
             :QUARANTINED_SHOWN

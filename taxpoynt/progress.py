@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from crm.models import Deal
 from crm.services import due_count
 from integrations.models import Connection, Quarantine, RunStatus, SyncRun
+from integrations.models.sync import PREVIEW
 from invoices.models import Invoice, Status
 from invoices.reasons import HeldReason, held_reasons
 
@@ -94,7 +95,8 @@ class Progress:
 def progress_of(connection: Connection) -> Progress:
     """Return how far a connection is, in a handful of short questions to the database."""
     # The run first: what a run that ended has made is then surely in the counts that follow.
-    run = connection.runs.order_by("-pk").first()
+    # A preview that is over is no progress: the last sync is.
+    run = connection.runs.exclude(mode=PREVIEW, finished_at__isnull=False).order_by("-pk").first()
     status = _status(connection, run)
     invoices = Invoice.objects.filter(connection=connection)
     return Progress(

@@ -27,7 +27,7 @@ BATCH = 100  # inputs of a batch read, and records of a list page: HubSpot's max
 SEARCH = "search"
 # Searches have a limit of their own, five a second for all apps of an account, and no header that tells of it.
 LIMITS = RateLimits("X-HubSpot-RateLimit-Max", "X-HubSpot-RateLimit-Interval-Milliseconds", lanes={SEARCH: (5, 1.0)})
-LOCKED, LIMITED = 423, 429
+EXISTS, LOCKED, LIMITED = 409, 423, 429
 WAITABLE = {477: "HubSpot is moving this account to another region."}  # it takes up to a day
 DAILY_LIMIT_WAIT = 3600.0  # seconds; the count ends at the account's midnight, and asking hourly finds that
 SEARCH_PAGE = 200  # HubSpot's maximum for a search page
@@ -197,6 +197,19 @@ class HubSpotClient:
                     inputs.append({"id": deal_id, "after": after})
         return found
 
+    def ensure_deal_properties(self, definitions: Iterable[Mapping[str, Any]]) -> None:
+        """Create deal properties; one that is there already is left as it is."""
+        for definition in definitions:
+            try:
+                self._call("POST", area_path("crm/properties", "deals"), json=dict(definition))
+            except RequestRejected as refusal:
+                if refusal.status != EXISTS:
+                    raise
+
+    def update_deal(self, deal_id: str, properties: Mapping[str, str]) -> None:
+        """Set properties of a deal; raises RequestRejected with HubSpot's words when it refuses a value."""
+        self._call("PATCH", object_path("deals", deal_id), json={"properties": dict(properties)})
+
     def _authorization(self) -> dict[str, str]:
         tokens = self._credentials.load()
         if tokens.is_stale:
@@ -240,14 +253,15 @@ def _as_our_error(refusal: RequestRejected) -> IntegrationError:
     if refusal.status == 403:
         scopes = tuple(_missing_scopes(body))
         return PermissionMissing(
-            "HubSpot did not grant this app " + (", ".join(scopes) or "what this read needs") + ". "
+            "HubSpot did not grant this app " + (", ".join(scopes) or "what this needs") + ". "
             "Connect the account again and allow it.",
             scopes=scopes,
             **facts,
         )
     if refusal.status == 404:
         return NotFound("HubSpot has no such record, or it was archived.", **facts)
-    said = str(body.get("message") or "")[:300]
+    details = [str(error.get("message") or "") for error in body.get("errors") or [] if isinstance(error, dict)]
+    said = ": ".join(filter(None, [str(body.get("message") or ""), ", ".join(filter(None, details))]))[:300]
     return RequestRejected(f"HubSpot refused the request (HTTP {refusal.status}). {said}".strip(), body=body, **facts)
 
 

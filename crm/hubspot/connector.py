@@ -15,12 +15,12 @@ from django.conf import settings
 from crm.census import Figure
 from crm.connector import CRMConnector
 from crm.events import effects_of
-from crm.hubspot import mapping, trial, webhooks
+from crm.hubspot import mapping, trial, webhooks, writeback
 from crm.hubspot.assembly import Parts, PartyMemory, RawDeals, assemble, batches, fetch_parts, with_ids
 from crm.hubspot.client import BATCH, SEARCH_PAGE, HubSpotClient, next_after
 from crm.hubspot.search import changed_deals_query, deals_query
 from crm.hubspot.versions import versions_in_use
-from crm.records import DealRecord, OwnerRecord, PipelineRecord
+from crm.records import DealRecord, InvoiceFacts, OwnerRecord, PipelineRecord
 from integrations.base.connector import (
     Account,
     ConnectionConfig,
@@ -29,7 +29,7 @@ from integrations.base.connector import (
     OAuthEndpoints,
     VersionInUse,
 )
-from integrations.base.errors import IntegrationError, InvalidResponse, NotFound
+from integrations.base.errors import IntegrationError, InvalidResponse, NotFound, RequestRejected
 from integrations.base.http import CallStatistics
 from integrations.base.records import Notice, Page
 from integrations.base.signatures import SignedRequest
@@ -77,6 +77,7 @@ class HubSpotConnector(CRMConnector):
         "crm.objects.contacts.read",
     )
     optional_scopes = ("crm.objects.owners.read",)
+    write_scopes = ("crm.objects.deals.write", "crm.schemas.deals.write")
 
     def __init__(self, connection_config: ConnectionConfig) -> None:
         super().__init__(connection_config)
@@ -96,6 +97,7 @@ class HubSpotConnector(CRMConnector):
             client_secret=settings.HUBSPOT_CLIENT_SECRET,
             scopes=cls.scopes,
             optional_scopes=cls.optional_scopes,
+            on_request_scopes=cls.write_scopes,
             account_field="hub_id",
             code_refused=CODE_REFUSED,
             grant_gone=GRANT_GONE,
@@ -304,6 +306,17 @@ class HubSpotConnector(CRMConnector):
             if following == after:
                 raise InvalidResponse("HubSpot sent the same page of deals twice.", provider="hubspot")
             after = following
+
+    def write_invoice_facts(self, external_id: str, facts: InvoiceFacts) -> None:
+        """Write our properties onto a deal, making them first where the account lacks them."""
+        properties = writeback.values(facts)
+        try:
+            self.client.update_deal(external_id, properties)
+        except RequestRejected as refusal:
+            if not writeback.lacks_properties(refusal.body):
+                raise
+            self.client.ensure_deal_properties(writeback.definitions())
+            self.client.update_deal(external_id, properties)
 
     def _current(self, asked: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
         """Return the deals that these ids lead to now, and the ids that lead nowhere."""

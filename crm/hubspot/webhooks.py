@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from crm.hubspot.writeback import OWN_PROPERTIES
 from crm.records import Touched
 from integrations.base.errors import ConfigurationError, InvalidSignature
 from integrations.base.records import Notice
@@ -30,8 +31,6 @@ OBJECTS = frozenset(OBJECT_TYPES.values())
 KINDS = frozenset(
     {"creation", "propertyChange", "deletion", "restore", "merge", "associationChange", "privacyDeletion"}
 )
-# What we write back ourselves; its echo would otherwise cost a read for each invoice.
-OWN_PROPERTIES = ("einvoice_number", "einvoice_status", "einvoice_link")
 OWN_ECHO = "It is the echo of what was written back to HubSpot from here."
 KEY_FIELDS = (
     "objectId", "objectTypeId", "fromObjectId", "toObjectId", "associationType", "associationTypeId",

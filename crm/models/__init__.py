@@ -13,6 +13,7 @@ from crm.models.deal import (
     Pipeline,
     SourceRecord,
 )
+from crm.models.writeback import WriteBack, WriteState
 
 __all__ = [
     "Cause",
@@ -28,4 +29,6 @@ __all__ = [
     "Owner",
     "Pipeline",
     "SourceRecord",
+    "WriteBack",
+    "WriteState",
 ]

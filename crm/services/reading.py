@@ -19,10 +19,11 @@ from integrations.base.errors import IntegrationError, PermanentError, Transient
 from integrations.base.records import Page
 from integrations.bulk import retry_deadlocks
 from integrations.models import Connection, SyncCursor, SyncRun
+from integrations.models.sync import FULL, PREVIEW, WINDOW
 from integrations.services.connections import connector_for
 from integrations.services.quarantine import release, set_aside
 from integrations.services.silence import unannounced
-from integrations.services.syncs import FULL, PREVIEW, WINDOW, Plan, SaveCounts, StreamReader, run_sync
+from integrations.services.syncs import Plan, SaveCounts, StreamReader, run_sync
 from invoices.services.withdrawing import open_draft_ids
 
 logger = structlog.get_logger(__name__)

@@ -34,6 +34,7 @@ class OAuthEndpoints:
     `account_field` is the field of a token answer that names the account; `code_refused` and `grant_gone` are the
     error words for a consent that is spent and for a grant that was withdrawn; `client_refused` those for our own
     application's id and secret. Any other word, and every 429 and 5xx, must never break a connection.
+    `on_request_scopes` may be asked for by name and are left out of a plain consent.
     """
 
     authorize_url: str
@@ -42,6 +43,7 @@ class OAuthEndpoints:
     client_secret: str = field(repr=False)
     scopes: tuple[str, ...] = ()
     optional_scopes: tuple[str, ...] = ()
+    on_request_scopes: tuple[str, ...] = ()
     introspect_url: str = ""
     revoke_url: str = ""
     account_field: str = ""

@@ -8,6 +8,8 @@ from django_scopes import ScopedManager
 
 from integrations.models.connection import Connection
 
+FULL, WINDOW, PREVIEW = "full", "window", "preview"  # a run's modes
+
 
 class RunStatus(models.TextChoices):
     """How a run stands or ended."""

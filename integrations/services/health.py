@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from integrations.health import HealthFacts, Verdict, judge
 from integrations.models import Connection, Credential, Quarantine, SyncCursor, SyncRun
+from integrations.models.sync import PREVIEW
 
 logger = structlog.get_logger(__name__)
 
@@ -19,7 +20,8 @@ RUN_FACTS = ("status", "sentence", "heartbeat_at", "quarantined", "silent_change
 
 def with_facts(connections: QuerySet[Connection]) -> QuerySet[Connection]:
     """Return the connections with their facts joined on, in one question; needs their scope to be open."""
-    newest = SyncRun.objects.filter(connection=OuterRef("pk")).order_by("-pk")
+    # A preview stores nothing, so it says nothing of how the connection is.
+    newest = SyncRun.objects.filter(connection=OuterRef("pk")).exclude(mode=PREVIEW).order_by("-pk")
     cursors = SyncCursor.objects.filter(connection=OuterRef("pk")).order_by().values("connection")
     held = Quarantine.objects.filter(connection=OuterRef("pk"), resolved_at=None).order_by().values("connection")
     facts: dict[str, Any] = {f"run_{name}": Subquery(newest.values(name)[:1]) for name in RUN_FACTS}

@@ -18,12 +18,12 @@ from integrations.base.http import LONG_WAIT, CallStatistics
 from integrations.base.records import Page
 from integrations.bulk import retry_deadlocks
 from integrations.models import Connection, RunStatus, StopRequest, SyncCursor, SyncRun
+from integrations.models.sync import FULL
 from integrations.services.connections import mark_needs_reauthorization, put_off, request_sync
 from integrations.services.quarantine import release, set_aside
 
 logger = structlog.get_logger(__name__)
 
-FULL, WINDOW, PREVIEW = "full", "window", "preview"
 MAX_FINDINGS = 100  # of a preview; the counts go on
 # Never all fields: somebody may be writing stop_requested at the same time.
 PAGE_FIELDS = [

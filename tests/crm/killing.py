@@ -33,6 +33,23 @@ def sync_and_die(database_name: str, sandbox_url: str, connection_id: int, steps
         sync_deals(connection=connection, on_page=lambda _run: invoice_due_deals(connection=connection) and None)
 
 
+def write_back_and_die(database_name: str, sandbox_url: str, connection_id: int, steps: int) -> None:
+    """Write invoices to their deals; die without a word at step number `steps`."""
+    from django.conf import settings
+    from django_scopes import scope, scopes_disabled
+
+    from crm.services import write_back_invoices
+    from integrations.models import Connection
+
+    connections["default"].settings_dict["NAME"] = database_name
+    settings.HUBSPOT_API_BASE = sandbox_url
+    count_down(steps)
+    with scopes_disabled():
+        connection = Connection.objects.select_related("organization").get(pk=connection_id)
+    with scope(organization=connection.organization):
+        write_back_invoices(connection=connection)
+
+
 def count_down(steps: int) -> None:
     """Let every statement and every call count as one step, and kill this process at the last."""
     left = steps
