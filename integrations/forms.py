@@ -32,5 +32,16 @@ class DisconnectForm(forms.Form):
         return typed
 
 
+class ServiceKeyForm(forms.Form):
+    """Takes a service key; it is stored encrypted and never shown again."""
+
+    key = forms.CharField(
+        max_length=500,
+        label=_("Service key"),
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"required": _("Paste the key.")},
+    )
+
+
 def _plain(name: str) -> str:
     return " ".join(name.split()).casefold()

@@ -6,6 +6,7 @@ from integrations import views
 
 urlpatterns = [
     path("connections/", views.connections, name="connections"),
+    path("connections/key/<slug:provider>/", views.connect_with_key, name="connect_with_key"),
     path("connections/<int:pk>/sync/", views.connection_sync, name="connection_sync"),
     path("connections/<int:pk>/full-read/", views.connection_full_read, name="connection_full_read"),
     path("connections/<int:pk>/preview/", views.connection_preview, name="connection_preview"),

@@ -6,17 +6,28 @@ from dataclasses import dataclass, field
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import WHO_MAY, Act, require
+from integrations.base.auth import Tokens
 from integrations.base.connector import ConnectorInfo
+from integrations.base.errors import IntegrationError
 from integrations.base.registry import connector_classes
-from integrations.forms import DisconnectForm
+from integrations.forms import DisconnectForm, ServiceKeyForm
 from integrations.models import Connection, ConnectionStatus, RunStatus, StopRequest, SyncRun
-from integrations.services.connections import disconnect, pause, request_sync, resume
+from integrations.services.connections import (
+    ConnectRefused,
+    connect_account,
+    disconnect,
+    pause,
+    request_sync,
+    resume,
+)
 from integrations.services.syncs import request_full_read, request_stop
 from integrations.services.testing import try_connection
 from integrations.tasks import ring_preview, ring_records, ring_sync
@@ -52,6 +63,34 @@ def connections(request: HttpRequest) -> HttpResponse:
             cards[connection.provider].connections.append(connection)
     whom_to_ask = WHO_MAY[Act.CONNECT].format(organization=request.organization)  # type: ignore[attr-defined]
     return render(request, "integrations/connections.html", {"cards": list(cards.values()), "whom_to_ask": whom_to_ask})
+
+
+@sensitive_post_parameters("key")
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Act.CONNECT)
+def connect_with_key(request: HttpRequest, provider: str) -> HttpResponse:
+    """Connect an account by a key that its people made, without a consent."""
+    connector = connector_classes().get(provider)
+    if connector is None or not connector.info.accepts_service_key:
+        raise Http404(f"Nothing called {provider} is connected by a key.")
+    form = ServiceKeyForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            connection = connect_account(
+                organization=request.organization,  # type: ignore[attr-defined]
+                provider=provider,
+                tokens=Tokens(access_token=form.cleaned_data["key"].strip()),
+                connected_by=request.user,  # type: ignore[arg-type]
+            )
+        except (ConnectRefused, IntegrationError) as problem:
+            form.add_error("key", str(problem))
+        else:
+            ring_sync(connection)
+            messages.success(request, _("%(name)s is connected. Its deals are read now.") % {"name": connection})
+            return redirect("connection", pk=connection.pk)
+    status = 422 if request.method == "POST" else 200
+    return render(request, "integrations/key.html", {"info": connector.info, "form": form}, status=status)
 
 
 @require_POST

@@ -80,14 +80,23 @@ class HubSpotControl:
         return json_response(200, {"id": str(result.id)})
 
     def associate(self, request: Request) -> Response:
-        """POST {"from_kind", "from_id", "to_kind", "to_id", "primary"}: link two records."""
+        """POST {"from_kind", "from_id", "to_kind", "to_id", "primary"}: link two records; one is primary at a time."""
         body = body_of(request)
         pair, one, other = self._pair(body)
         number = DEFAULT_TYPES[pair]
-        types = (PRIMARY[number], number) if body.get("primary") and number in PRIMARY else (number,)
+        types: tuple[int, ...] = (number,)
+        if body.get("primary") and number in PRIMARY:
+            types = (PRIMARY[number], number)
+            self._demote(pair, one.id, number)
         self.hubspot.data.link(pair[0], one.id, pair[1], other.id, types)
         self._touch(pair, one, other)
         return json_response(200, {"ok": True})
+
+    def _demote(self, pair: tuple[str, str], record_id: int, number: int) -> None:
+        for link in list(self.hubspot.data.links(*pair).get(record_id, ())):
+            if PRIMARY[number] in link.types:
+                self.hubspot.data.unlink(pair[0], record_id, pair[1], link.id)
+                self.hubspot.data.link(pair[0], record_id, pair[1], link.id, (number,))
 
     def dissociate(self, request: Request) -> Response:
         """POST {"from_kind", "from_id", "to_kind", "to_id"}: take the link of two records away."""

@@ -341,13 +341,15 @@ def is_cut(raw: Mapping[str, Any], kind: str) -> bool:
 
 
 def choose_company(entries: Iterable[tuple[str, bool]]) -> tuple[str, str]:
-    """Return (company id, question) from (id, is primary) pairs: the primary, else the only one, else a question."""
+    """Return (company id, question) from (id, is primary) pairs: the one primary, the only one, or a question."""
     ids: dict[str, bool] = {}
     for company_id, primary in entries:
         ids[company_id] = ids.get(company_id, False) or primary
     primary_ids = [company_id for company_id, primary in ids.items() if primary]
-    if primary_ids or len(ids) == 1:
+    if len(primary_ids) == 1 or len(ids) == 1:
         return (primary_ids or list(ids))[0], ""
+    if primary_ids:
+        return "", f"{len(primary_ids)} companies of the deal are marked primary."
     if ids:
         return "", f"{len(ids)} companies stand on the deal and none is marked primary."
     return "", ""

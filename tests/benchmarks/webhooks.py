@@ -27,6 +27,7 @@ from integrations.base.auth import Tokens
 from integrations.models import WebhookDelivery, WebhookEvent
 from integrations.services.connections import connect_account
 from sandbox.hubspot import PORTAL_ID
+from tests.benchmarks.backfill import forget_limits
 from tests.sandbox_process import SandboxProcess
 from tests.webhook_signing import PATH, SECRET, event, headers
 
@@ -55,6 +56,7 @@ def _measure(deals: int, seconds: int) -> None:
             connection = connect_account(
                 organization=organization, provider="hubspot", tokens=Tokens(access_token="pat-sandbox")
             )
+            forget_limits()
             sync_deals(connection=connection)
             ids = list(Deal.objects.values_list("external_id", flat=True))
             with _servers(sandbox.url) as url:

@@ -173,3 +173,9 @@ def test_a_line_with_a_value_that_no_column_can_hold_is_refused_by_its_name(name
 def test_former_ids_are_told_apart_and_never_hold_the_deals_own() -> None:
     deal = mapping.to_deal(raw_deal(hs_merged_object_ids="88; 77;901;"), context(), lines=[])
     assert deal.former_ids == ("77", "88")
+
+
+def test_two_primary_companies_are_a_question_and_not_a_matter_of_their_order() -> None:
+    marked = [("51", True), ("52", True), ("53", False)]
+    assert mapping.choose_company(marked) == mapping.choose_company(marked[::-1])
+    assert mapping.choose_company(marked) == ("", "2 companies of the deal are marked primary.")

@@ -38,6 +38,7 @@ STAFF_BACKEND = "django.contrib.auth.backends.ModelBackend"
 SECRET = "cañary/client+secret=7f3a91"
 MBS_KEY, MBS_SECRET = "canary/mbs+key=51c2", "canary/mbs+secret=88d0"
 SERVICE_KEY = "pat-canary/key+0b6e"
+WEBHOOK_SECRET = "canary/webhook+secret=19fe"
 
 
 def spellings(secret: str) -> set[str]:
@@ -208,6 +209,13 @@ def test_a_service_key_and_a_strange_client_secret_come_out_nowhere(
     capfd: pytest.CaptureFixture[str], settings: Any,
 ) -> None:  # fmt: skip
     settings.HUBSPOT_CLIENT_SECRET = SECRET
+    settings.HUBSPOT_WEBHOOK_SECRET = WEBHOOK_SECRET
+    for signature in ("wrong", WEBHOOK_SECRET.encode("unicode-escape").decode()):
+        refused = Client().post(
+            "/webhooks/hubspot/", data="[]", content_type="application/json",
+            headers={"X-HubSpot-Signature-v3": signature, "X-HubSpot-Request-Timestamp": "1"},
+        )  # fmt: skip
+        caught.take("webhook", f"{refused.status_code} {refused.content!r} {refused.headers}")
     row = Connection.objects.create(organization=organization, provider="hubspot", name="A", external_account_id="1")
     CredentialManager(row.pk).store(Tokens(SERVICE_KEY))
     echo(sandbox, "GET", "/account-info", 400, SERVICE_KEY, times=9)
@@ -219,4 +227,5 @@ def test_a_service_key_and_a_strange_client_secret_come_out_nowhere(
     every_stored_text(caught)
     caught.take("log", caplog.text)
     caught.take("output", "".join(capfd.readouterr()))
-    assert caught.search({"service key": SERVICE_KEY, "client secret": SECRET}) == []
+    planted = {"service key": SERVICE_KEY, "client secret": SECRET, "webhook secret": WEBHOOK_SECRET}
+    assert caught.search(planted) == []

@@ -7,16 +7,20 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 import pytest
+import requests
 import time_machine
 from django.db import connection as database
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from django_scopes import scopes_disabled
 
 from accounts.models import Organization, Role
+from crm.services import sync_deals
 from integrations.base.auth import CredentialManager, OAuthHandler, Tokens
 from integrations.base.errors import ReauthorizationRequired
 from integrations.models import Connection, ConnectionStatus, Credential
+from integrations.services.connections import disconnect
 from tests.factories import make_member, make_organization
 from tests.flows.conftest import Consent
 from tests.sandbox_process import SandboxProcess
@@ -202,8 +206,6 @@ def connected(signed_in: Client, consent: Consent) -> Connection:
 
 
 def test_a_token_near_its_end_is_refreshed_before_it_is_used(connected: Connection) -> None:
-    from crm.services import sync_deals
-
     manager = CredentialManager(connected.pk)
     before = manager.load()
     Credential.objects.update(expires_at=timezone.now() + timedelta(minutes=4))
@@ -218,7 +220,6 @@ def test_a_token_that_expires_in_mid_run_is_refreshed_once_and_nothing_is_lost(
     connected: Connection, sandbox: SandboxProcess
 ) -> None:
     from crm.models import Deal
-    from crm.services import sync_deals
 
     refreshes_before = sandbox.received()["hubspot"]["by_path"].get("/oauth/2026-03/token", 0)
     sandbox.set(expire_access_tokens=True)
@@ -229,8 +230,6 @@ def test_a_token_that_expires_in_mid_run_is_refreshed_once_and_nothing_is_lost(
 
 
 def test_a_withdrawn_grant_asks_for_a_new_connection(connected: Connection, sandbox: SandboxProcess) -> None:
-    from crm.services import sync_deals
-
     sandbox.fail_next(
         "POST", "/oauth/2026-03/token", status=400, times=2,
         body='{"status":"BAD_REFRESH_TOKEN","error":"invalid_grant"}',
@@ -247,7 +246,6 @@ def test_a_withdrawn_grant_asks_for_a_new_connection(connected: Connection, sand
 def test_a_token_endpoint_in_trouble_never_breaks_a_connection(
     status: int, connected: Connection, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from crm.services import sync_deals
     from integrations.base import http
 
     monkeypatch.setattr(http, "MAX_WAIT", 0.01)
@@ -261,3 +259,37 @@ def test_a_token_endpoint_in_trouble_never_breaks_a_connection(
 def test_a_refresh_without_a_stored_key_is_told() -> None:
     with pytest.raises(ReauthorizationRequired):
         CredentialManager().renew(lambda token: Tokens(token))
+
+
+def test_disconnecting_uninstalls_the_application_at_the_provider(
+    connected: Connection, sandbox: SandboxProcess
+) -> None:
+    token = CredentialManager(connected.pk).load().access_token
+    assert disconnect(connection=connected) == ""
+    assert sandbox.received()["hubspot"]["uninstalls"] == 1
+    refused = requests.get(
+        f"{sandbox.url}/account-info/2026-09/details", headers={"Authorization": f"Bearer {token}"}, timeout=10
+    )
+    assert refused.status_code == 401
+
+
+@pytest.mark.parametrize(("key", "words"), [("pat-wrong", "Give a new one."), ("", "Paste the key.")])
+def test_a_key_that_opens_nothing_is_refused_beside_its_field(
+    key: str, words: str, signed_in: Client, sandbox: SandboxProcess
+) -> None:
+    answer = signed_in.post(reverse("connect_with_key", args=["hubspot"]), {"key": key})
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+    assert key == "" or key not in answer.content.decode()
+    assert not Connection.objects.exists()
+
+
+def test_an_owner_connects_by_a_service_key_and_polling_alone_reads_everything(
+    signed_in: Client, sandbox: SandboxProcess
+) -> None:
+    assert reverse("connect_with_key", args=["hubspot"]) in signed_in.get("/connections/").content.decode()
+    answer = signed_in.post(reverse("connect_with_key", args=["hubspot"]), {"key": " pat-sandbox "}, follow=True)
+    assert "is connected. Its deals are read now." in answer.content.decode()
+    connection = Connection.objects.get()
+    assert sync_deals(connection=connection).read == sandbox.deals
+    assert signed_in.get(reverse("connect_with_key", args=["nobody"])).status_code == 404
