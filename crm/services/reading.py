@@ -29,6 +29,7 @@ from invoices.services.withdrawing import open_draft_ids
 logger = structlog.get_logger(__name__)
 
 STREAM = "deals"
+PREVIEWED = "deals, previewed"  # a stream of its own: a preview under way must not turn the nightly sync away
 OVERLAP = timedelta(minutes=10)  # HubSpot's search index lags behind writes by moments; supaglue lost deals without it
 # A record stays 90 days in the recycle bin; one that left both the bin and the lists is looked for no longer.
 BIN_DAYS = timedelta(days=100)
@@ -94,7 +95,7 @@ def preview_deals(
         return run_sync(
             connection=connection,
             stream=StreamReader(
-                name=STREAM,
+                name=PREVIEWED,
                 plan=lambda: Plan(PREVIEW, None, _count(connector, None if full else now - timedelta(days=days_back))),
                 read=read,
                 save=lambda page: storage.compare_deals(connection=connection, records=page.records),

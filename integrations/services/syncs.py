@@ -128,9 +128,9 @@ def _stop_when_not_active(connection: Connection) -> None:
 @contextmanager
 def _only_run(connection: Connection, stream: str) -> Iterator[None]:
     """Hold an advisory lock as long as the run lasts: a killed worker's lock ends with its database session."""
-    key = (LOCK_SPACE, connection.pk)
+    key = (LOCK_SPACE, f"{connection.pk} {stream}")
     with database.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
+        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key)
         if not cursor.fetchone()[0]:
             raise SyncNotPossible(
                 f"A sync of {connection} is already running. Its progress is on the connection's page."
@@ -140,7 +140,7 @@ def _only_run(connection: Connection, stream: str) -> Iterator[None]:
     finally:
         # With the database away the session is gone, and its lock with it.
         with suppress(DatabaseError), database.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+            cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", key)
 
 
 def _start(connection: Connection, stream: str) -> SyncRun:
@@ -151,12 +151,13 @@ def _start(connection: Connection, stream: str) -> SyncRun:
             finished_at=timezone.now(),
             sentence="It was cut off before its end. The next run went on from its last page.",
         )
-        Connection.objects.filter(pk=connection.pk).update(sync_requested_at=None)
         return SyncRun.objects.create(connection=connection, stream=stream)
 
 
 def _planned(run: SyncRun, stream: StreamReader) -> Plan:
     plan = stream.plan()
+    if plan.cursor is not None:  # a preview is not the sync that somebody wants
+        Connection.objects.filter(pk=run.connection_id).update(sync_requested_at=None)
     run.mode, run.expected = plan.mode, plan.expected
     run.save(update_fields=["mode", "expected"])
     return plan

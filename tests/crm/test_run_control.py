@@ -112,6 +112,18 @@ def test_a_preview_says_what_a_sync_would_change_and_changes_nothing(
     assert not Quarantine.objects.exists()
 
 
+def test_a_preview_turns_no_sync_away_and_takes_no_wish_for_one(connection: Connection) -> None:
+    ended: list[str] = []
+
+    def sync_meanwhile(_run: SyncRun) -> None:
+        assert Connection.objects.get().sync_requested_at is not None, "the first sync is still wanted"
+        ended.append(sync_deals(connection=connection).status)
+
+    preview = preview_deals(connection=connection, on_page=sync_meanwhile)
+    assert (preview.status, ended) == (RunStatus.SUCCEEDED, [RunStatus.SUCCEEDED])
+    assert Connection.objects.get().sync_requested_at is None
+
+
 def test_connecting_again_after_a_disconnect_brings_the_nightly_sync_back(
     connection: Connection, organization: Organization
 ) -> None:
