@@ -83,10 +83,14 @@ def _upsert_statement(
     columns: Sequence[str],
     compared: Sequence[str],
 ) -> sql.Composable:
-    differences = sql.SQL(" OR ").join(
-        sql.SQL("kept.{0} IS DISTINCT FROM EXCLUDED.{0}").format(sql.Identifier(column))
-        for column in ("content_hash", *compared)
-    )
+    """Return the one statement; what is the same already is left out of it, because ON CONFLICT locks what it meets."""
+
+    def differ(one: str, other: str) -> sql.Composable:
+        return sql.SQL(" OR ").join(
+            sql.SQL("{0}.{2} IS DISTINCT FROM {1}.{2}").format(sql.SQL(one), sql.SQL(other), sql.Identifier(column))
+            for column in ("content_hash", *compared)
+        )
+
     updates = sql.SQL(", ").join(
         sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(column))
         for column in columns
@@ -95,13 +99,24 @@ def _upsert_statement(
     return sql.SQL(
         """
         INSERT INTO {table} AS kept ({names})
-        SELECT DISTINCT ON (external_id) {names} FROM {staged}
+        SELECT DISTINCT ON (external_id) {names} FROM {staged} staged
+        WHERE NOT EXISTS (
+            SELECT FROM {table} same
+            WHERE same.connection_id = staged.connection_id AND same.external_id = staged.external_id AND NOT ({same})
+        )
         ORDER BY external_id, source_updated_at DESC NULLS LAST
         ON CONFLICT (connection_id, external_id) DO UPDATE SET {updates}
-        WHERE ({differences})
+        WHERE ({changed})
           AND (kept.source_updated_at IS NULL OR EXCLUDED.source_updated_at IS NULL
                OR kept.source_updated_at < EXCLUDED.source_updated_at
                OR (kept.source_updated_at = EXCLUDED.source_updated_at AND kept.stored_at <= EXCLUDED.stored_at))
         RETURNING kept.external_id, kept.id, (kept.xmax = 0)
         """
-    ).format(table=table, names=names, staged=staged, updates=updates, differences=differences)
+    ).format(
+        table=table,
+        names=names,
+        staged=staged,
+        updates=updates,
+        same=differ("same", "staged"),
+        changed=differ("kept", "EXCLUDED"),
+    )

@@ -62,6 +62,20 @@ def test_two_writers_that_wait_for_each_other_both_finish(connection: Connection
     assert len(set(Company.objects.values_list("name", flat=True))) == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_page_of_unchanged_deals_holds_up_nobody_who_changes_one(connection: Connection) -> None:
+    with transaction.atomic():
+        storage.save_deals(connection=connection, records=[DEAL])
+    facts = connections["default"].get_connection_params()
+    named = {key: facts[key] for key in ("host", "port", "user", "password", "dbname") if key in facts}
+    with transaction.atomic():
+        assert storage.save_deals(connection=connection, records=[DEAL]).unchanged == 1
+        with psycopg.connect(**named, autocommit=True, options="-c lock_timeout=500ms") as other:
+            other.execute("UPDATE crm_deal SET name = 'by a webhook'")
+            other.execute("UPDATE crm_company SET name = 'by a webhook'")
+    assert Deal.objects.get().name == "by a webhook"
+
+
 def test_what_is_no_deadlock_is_not_tried_again() -> None:
     tries = []
 
