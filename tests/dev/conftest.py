@@ -13,9 +13,10 @@ import pytest
 from dev.environment import ROOT
 from dev.postgres import Postgres
 
-# The command line, with what it makes kept in a folder of its own.
+# The command line, with what it makes kept in a folder of its own; tests that run under nohup must not pass that on.
 COMMAND = """
-import sys
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from pathlib import Path
 from dev import environment
 environment.VAR = Path(sys.argv.pop(1))
