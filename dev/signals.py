@@ -25,7 +25,11 @@ def _end(number: int, _: object) -> None:
 
 @contextmanager
 def ends_in_order() -> Iterator[None]:
-    """Turn the signals that end us into an exception, so that everything is taken down in its order, undisturbed."""
+    """Turn the signals that end us into an exception, so that everything is taken down in its order, undisturbed.
+
+    Once the way out has begun they stay ignored: a second one that comes as the interpreter ends would change our exit
+    code.
+    """
     before = {number: signal.getsignal(number) for number in ENDING}
     for number in ENDING:
         if number != signal.SIGHUP or before[number] != signal.SIG_IGN:  # nohup wants us to stay
@@ -34,7 +38,8 @@ def ends_in_order() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is _end:
+                signal.signal(number, handler)
 
 
 @contextmanager

@@ -2,12 +2,21 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dev.kept import kept
-from dev.signals import ends_in_order, postponed
+from dev.signals import ENDING, ends_in_order, postponed
+
+
+@pytest.fixture(autouse=True)
+def the_tests_own_handlers_come_back() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_a_signal_waits_until_a_child_that_is_being_started_is_known() -> None:
@@ -39,6 +48,13 @@ def test_a_second_signal_does_not_disturb_the_way_out() -> None:
     with pytest.raises(KeyboardInterrupt):
         work()
     assert steps == ["taken down"]
+
+
+def test_a_signal_that_comes_when_all_is_taken_down_does_not_change_the_exit_code() -> None:
+    with pytest.raises(SystemExit) as ending, ends_in_order():
+        os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    assert ending.value.code == 143
 
 
 def test_a_launcher_that_was_told_to_outlive_its_terminal_does() -> None:
