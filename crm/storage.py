@@ -124,6 +124,25 @@ def save_deals(*, connection: Connection, records: Sequence[DealRecord], read_at
     return Saved(frozenset(deals.created), frozenset(deals.changed), unchanged)
 
 
+def save_changed_parties(
+    *, connection: Connection, records: Sequence[CompanyRecord | ContactRecord], read_at: datetime | None = None
+) -> None:
+    """Store those of these buyers that a stored deal stands on, and make the won deals of changed ones due again."""
+    at = read_at or timezone.now()
+    companies = _save_parties(connection, Company, COMPANY_COLUMNS, _known(Company, connection, records), at)
+    contacts = _save_parties(connection, Contact, CONTACT_COLUMNS, _known(Contact, connection, records), at)
+    _mark_due(list(companies.changed.values()), list(contacts.changed.values()))
+
+
+def _known(
+    model: type[Company | Contact], connection: Connection, records: Sequence[CompanyRecord | ContactRecord]
+) -> list[CompanyRecord | ContactRecord]:
+    kind = CompanyRecord if model is Company else ContactRecord
+    ours = [record for record in records if isinstance(record, kind)]
+    known = _ids_of(model, connection, {record.external_id for record in ours}) if ours else {}
+    return [record for record in ours if record.external_id in known]
+
+
 def compare_deals(*, connection: Connection, records: Sequence[DealRecord]) -> SaveCounts:
     """Return what storing these deals would do, and store nothing; each that would change is named with its fields."""
     ids = [record.external_id for record in records]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
 
 from crm.hubspot import mapping
 from crm.hubspot.client import BATCH, HubSpotClient
+from crm.hubspot.search import changed_parties_query
 from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord
 from integrations.base.errors import InvalidResponse
-from integrations.base.records import Unreadable
+from integrations.base.records import Page, Unreadable
 
 logger = structlog.get_logger(__name__)
 
@@ -25,7 +27,7 @@ INLINE_KEY = {"companies": "companies", "contacts": "contacts", "line_items": "l
 def with_ids(raws: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the records; raises InvalidResponse when one has no id, by which it could be told from the others."""
     if not all(isinstance(raw, dict) and raw.get("id") for raw in raws):
-        raise InvalidResponse("HubSpot sent a deal without an id.", provider="hubspot")
+        raise InvalidResponse("HubSpot sent a record without an id.", provider="hubspot")
     return raws
 
 
@@ -138,6 +140,33 @@ def fetch_parts(
         kind: {str(raw["id"]): raw for call in futures for raw in call.result()} for kind, futures in calls.items()
     }
     return Parts(found["line_items"], found["companies"], found["contacts"])
+
+
+def changed_parties(
+    client: HubSpotClient, names: mapping.PropertyNames, since: datetime, until: datetime
+) -> Iterator[Page]:
+    """Yield the companies, then the contacts, that changed in a window; one that cannot be read is left out.
+
+    Raises what a failing call raises.
+    """
+    for kind, properties, to_record in (
+        ("companies", names.of_company(), partial(mapping.to_company, names=names)),
+        ("contacts", list(mapping.CONTACT_PROPERTIES), mapping.to_contact),
+    ):
+        read_at = datetime.now(UTC)
+        for raws in client.walk(kind, partial(changed_parties_query, kind, since, until, properties)):
+            yield Page([], {}, parties=list(_readable(raws, to_record)), read_at=read_at)
+            read_at = datetime.now(UTC)
+
+
+def _readable(
+    raws: Iterable[dict[str, Any]], to_record: Callable[[dict[str, Any]], CompanyRecord | ContactRecord]
+) -> Iterator[CompanyRecord | ContactRecord]:
+    for raw in with_ids(list(raws)):
+        try:
+            yield to_record(raw)
+        except mapping.NotReadable as problem:
+            logger.warning("changed_party_not_readable", party=str(raw["id"]), reason=str(problem))
 
 
 def _distinct(lists: Iterable[Iterable[str]]) -> list[str]:

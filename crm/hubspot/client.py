@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -163,9 +163,29 @@ class HubSpotClient:
         params = {"properties": ",".join(properties), "associations": ",".join(associations)}
         return _object(self._call("GET", object_path("deals", deal_id), params=params))
 
-    def search_deals(self, query: Mapping[str, Any]) -> dict[str, Any]:
+    def search(self, kind: str, query: Mapping[str, Any]) -> dict[str, Any]:
         """Return one page of a search; see HubSpot's limits of 10,000 results and 5 searches a second."""
-        return _object(self._call("POST", object_path("deals", "search"), json=query, lane=SEARCH))
+        return _object(self._call("POST", object_path(kind, "search"), json=query, lane=SEARCH))
+
+    def walk(
+        self, kind: str, query_after: Callable[[str], Mapping[str, Any]], after_id: str = ""
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yield all that a search finds in the order of ids, a page at a time.
+
+        It is walked by id and never by its offset, which stops at 10,000; and never by the change time, which loops
+        for ever when one bulk edit gave more than 10,000 records the same one.
+        """
+        while True:
+            results = self.search(kind, query_after(after_id))["results"]
+            if not results:
+                return
+            last_id = str(results[-1]["id"])
+            if last_id == after_id:
+                raise InvalidResponse("HubSpot sent the same page of a search twice.", provider="hubspot")
+            after_id = last_id
+            yield results
+            if len(results) < SEARCH_PAGE:
+                return
 
     def batch_read(self, kind: str, ids: Iterable[str], properties: Sequence[str]) -> list[dict[str, Any]]:
         """Return up to 100 records by id, in no promised order; ids that are gone are left out."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from crm.census import Figure
 from crm.connector import CRMConnector
 from crm.events import effects_of
 from crm.hubspot import mapping, trial, webhooks, writeback
-from crm.hubspot.assembly import Parts, PartyMemory, RawDeals, assemble, batches, fetch_parts, with_ids
+from crm.hubspot.assembly import Parts, PartyMemory, RawDeals, assemble, batches, changed_parties, fetch_parts, with_ids
 from crm.hubspot.client import BATCH, SEARCH_PAGE, HubSpotClient, next_after
 from crm.hubspot.search import changed_deals_query, deals_query
 from crm.hubspot.versions import versions_in_use
@@ -200,8 +200,8 @@ class HubSpotConnector(CRMConnector):
         found: list[dict[str, Any]] = []
         while len(found) < limit:
             size = min(SEARCH_PAGE, limit - len(found))
-            answer = self.client.search_deals(
-                deals_query(filters or {}, self.names.of_deal(), after_id=offset, limit=size)
+            answer = self.client.search(
+                "deals", deals_query(filters or {}, self.names.of_deal(), after_id=offset, limit=size)
             )
             found += answer["results"]
             if len(answer["results"]) < size:
@@ -224,7 +224,7 @@ class HubSpotConnector(CRMConnector):
 
     def count_deals(self, filters: Mapping[str, Any]) -> int | None:
         """Return how many deals a search finds; HubSpot says so without listing them."""
-        total = self.client.search_deals(deals_query(filters, ["dealname"], limit=1)).get("total")
+        total = self.client.search("deals", deals_query(filters, ["dealname"], limit=1)).get("total")
         return total if isinstance(total, int) else None
 
     def read_deals(self, position: dict[str, Any]) -> Iterator[Page]:
@@ -245,26 +245,17 @@ class HubSpotConnector(CRMConnector):
                 yield Page(records, {"after": group.after}, unreadable, read_at=group.deals.read_at)
 
     def read_changed_deals(self, since: datetime, until: datetime, position: dict[str, Any]) -> Iterator[Page]:
-        """Yield deals changed in the window, in the order of their ids.
-
-        The search is walked by id and never by its offset, which stops at 10,000; and never by the change time, which
-        loops for ever when one bulk edit gave more than 10,000 deals the same one.
-        """
+        """Yield deals changed in the window, in the order of their ids."""
         memory = PartyMemory()
-        after_id = str(position.get("after_id", ""))
+        query = partial(changed_deals_query, since, until, self.names.of_deal())
         with ThreadPoolExecutor(FETCHERS) as pool:
-            while True:
-                query = changed_deals_query(since, until, self.names.of_deal(), after_id=after_id)
-                results = self.client.search_deals(query)["results"]
-                if not results:
-                    return
-                last_id = str(results[-1]["id"])
-                if last_id == after_id:
-                    raise InvalidResponse("HubSpot sent the same page of a search twice.", provider="hubspot")
-                after_id = last_id
-                yield self._page(self._with_associations(results), {"after_id": after_id}, pool, memory)
-                if len(results) < SEARCH_PAGE:
-                    return
+            for results in self.client.walk("deals", query, str(position.get("after_id", ""))):
+                cursor = {"after_id": str(results[-1]["id"])}
+                yield self._page(self._with_associations(results), cursor, pool, memory)
+
+    def read_changed_parties(self, since: datetime, until: datetime) -> Iterator[Page]:
+        """Yield companies and contacts that changed by themselves: that moves no deal's change time."""
+        return changed_parties(self.client, self.names, since, until)
 
     def read_deals_by_id(self, external_ids: Sequence[str]) -> Iterator[Page]:
         """Yield these deals as they are now, a hundred a page.

@@ -26,6 +26,8 @@ FILTERS: dict[str, tuple[str, str, Callable[[Any], str]]] = {
     "modified_since": ("hs_lastmodifieddate", "GTE", milliseconds),
     "modified_until": ("hs_lastmodifieddate", "LTE", milliseconds),
 }
+# The two kinds of party disagree on what their change time is called.
+PARTY_CHANGE_TIME = {"companies": "hs_lastmodifieddate", "contacts": "lastmodifieddate"}
 MAX_FILTERS = 6  # HubSpot's limit for one group; one is ours, for the walk by id
 
 
@@ -41,26 +43,45 @@ def deals_query(
         raise ValueError(
             f"Deals cannot be filtered by {', '.join(unknown)}; known are {', '.join([*FILTERS, 'text'])}."
         )
-    group = [{"propertyName": "hs_object_id", "operator": "GT", "value": after_id or "0"}]
+    group = [_after(after_id)]
     for name, value in filters.items():
         if name != "text" and value not in (None, ""):
             property_name, operator, write = FILTERS[name]
             group.append({"propertyName": property_name, "operator": operator, "value": write(value)})
     if len(group) > MAX_FILTERS:
         raise ValueError(f"HubSpot takes {MAX_FILTERS - 1} filters at a time; {len(group) - 1} were given.")
-    query: dict[str, Any] = {
-        "filterGroups": [{"filters": group}],
-        "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
-        "properties": list(properties),
-        "limit": limit,
-    }
+    query = _by_id(group, properties, limit)
     if filters.get("text"):
         query["query"] = str(filters["text"])
     return query
 
 
-def changed_deals_query(
-    since: datetime, until: datetime, properties: Sequence[str], *, after_id: str
-) -> dict[str, Any]:
+def changed_deals_query(since: datetime, until: datetime, properties: Sequence[str], after_id: str) -> dict[str, Any]:
     """Return the search for deals changed in a window, both ends included."""
     return deals_query({"modified_since": since, "modified_until": until}, properties, after_id=after_id)
+
+
+def changed_parties_query(
+    kind: str, since: datetime, until: datetime, properties: Sequence[str], after_id: str
+) -> dict[str, Any]:
+    """Return the search for companies or contacts changed in a window, both ends included, by ascending id."""
+    changed = PARTY_CHANGE_TIME[kind]
+    group = [
+        _after(after_id),
+        {"propertyName": changed, "operator": "GTE", "value": milliseconds(since)},
+        {"propertyName": changed, "operator": "LTE", "value": milliseconds(until)},
+    ]
+    return _by_id(group, properties, SEARCH_PAGE)
+
+
+def _after(external_id: str) -> dict[str, str]:
+    return {"propertyName": "hs_object_id", "operator": "GT", "value": external_id or "0"}
+
+
+def _by_id(group: Sequence[dict[str, str]], properties: Sequence[str], limit: int) -> dict[str, Any]:
+    return {
+        "filterGroups": [{"filters": list(group)}],
+        "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+        "properties": list(properties),
+        "limit": limit,
+    }

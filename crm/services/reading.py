@@ -133,6 +133,7 @@ def save_page(*, connection: Connection, page: Page, since: datetime | None = No
     With `since`, the beginning of a window, changes that no webhook announced are counted.
     """
     saved = storage.save_deals(connection=connection, records=page.records, read_at=page.read_at)
+    storage.save_changed_parties(connection=connection, records=page.parties, read_at=page.read_at)
     if page.gone:
         storage.archive_deals(connection=connection, external_ids=page.gone)
     written = saved.created | saved.changed
@@ -196,6 +197,8 @@ def _read(connector: CRMConnector, connection: Connection, plan: Plan) -> Iterat
             yield page
     yield from _archived(connector, connection)
     if plan.mode == WINDOW:
+        yield from _parties(connector, cursor)
+    if plan.mode == WINDOW:
         yield from _by_id(connector, [i for i in open_draft_ids(connection=connection, kind="deal") if i not in seen])
 
 
@@ -218,6 +221,14 @@ def _archived(connector: CRMConnector, connection: Connection) -> Iterator[Page]
         connection=connection, is_archived=True, stored_at__gte=timezone.now() - BIN_DAYS
     ).exclude(external_id__in=merged)
     yield from _by_id(connector, [i for i in ours.values_list("external_id", flat=True) if i not in in_bin])
+
+
+def _parties(connector: CRMConnector, cursor: SyncCursor) -> Iterator[Page]:
+    """Yield buyers that changed since the last complete read: further back, each was read with its deals."""
+    if cursor.complete_until is None or cursor.window_until is None:
+        raise ValueError("A window follows a complete read.")
+    for page in connector.read_changed_parties(cursor.complete_until - OVERLAP, cursor.window_until):
+        yield replace(page, cursor=LAST_STAGE)
 
 
 def _by_id(connector: CRMConnector, external_ids: Iterable[str]) -> Iterator[Page]:

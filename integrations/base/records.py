@@ -23,7 +23,8 @@ class Unreadable:
 class Page:
     """Records that commit together with the cursor after them; `gone` are ids that the provider no longer has.
 
-    `read_at` is when reading them began: of two reads of one version the one that began later counts.
+    `read_at` is when reading them began: of two reads of one version the one that began later counts. `parties` are
+    buyers that changed by themselves; those that no stored record stands on are not ours to keep.
     """
 
     records: list[Any]
@@ -31,6 +32,7 @@ class Page:
     unreadable: list[Unreadable] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     read_at: datetime | None = None
+    parties: list[Any] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def _stop_when_not_active(connection: Connection) -> None:
 @contextmanager
 def _only_run(connection: Connection, stream: str) -> Iterator[None]:
     """Hold an advisory lock as long as the run lasts: a killed worker's lock ends with its database session."""
-    key = (LOCK_SPACE, f"{connection.pk} {stream}")
+    key = _lock_key(connection, stream)
     with database.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key)
         if not cursor.fetchone()[0]:
@@ -141,6 +141,10 @@ def _only_run(connection: Connection, stream: str) -> Iterator[None]:
         # With the database away the session is gone, and its lock with it.
         with suppress(DatabaseError), database.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", key)
+
+
+def _lock_key(connection: Connection, stream: str) -> tuple[int, str]:
+    return (LOCK_SPACE, f"{connection.pk} {stream}")
 
 
 def _start(connection: Connection, stream: str) -> SyncRun:
@@ -203,12 +207,15 @@ def request_stop(*, run: SyncRun, request: StopRequest) -> bool:
 
 
 def request_full_read(*, connection: Connection) -> bool:
-    """Let the next run read everything; return False while a run is under way."""
-    if connection.runs.filter(status=RunStatus.RUNNING).exists():
-        return False
-    cursors = SyncCursor.objects.filter(connection=connection)
-    cursors.update(position={}, full_read_started_at=timezone.now(), window_since=None, window_until=None)
-    request_sync(connection=connection)
+    """Let the next run read everything; return False while a run is under way, whose end would undo the wish."""
+    with transaction.atomic(), database.cursor() as cursor:
+        cursors = SyncCursor.objects.filter(connection=connection)
+        for stream in cursors.values_list("stream", flat=True):
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", _lock_key(connection, stream))
+            if not cursor.fetchone()[0]:
+                return False
+        cursors.update(position={}, full_read_started_at=timezone.now(), window_since=None, window_until=None)
+        request_sync(connection=connection)
     return True
 
 

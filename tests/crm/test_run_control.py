@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
 import pytest
 from celery.signals import task_prerun
 from django.db import connection as database
@@ -13,7 +14,7 @@ from crm.services import preview_deals, sync_deals
 from integrations.base.auth import Tokens
 from integrations.models import Connection, Quarantine, RunStatus, StopRequest, SyncCursor, SyncRun
 from integrations.services.connections import connect_account, disconnect
-from integrations.services.syncs import request_stop
+from integrations.services.syncs import LOCK_SPACE, request_full_read, request_stop
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_waits")]
@@ -72,6 +73,18 @@ def test_a_run_stops_after_its_page_as_it_was_asked(
     assert not request_stop(run=run, request=StopRequest.CANCEL), "it is not running any more"
     following = sync_deals(connection=connection)
     assert (following.status, following.read) == (RunStatus.SUCCEEDED, next_reads)
+
+
+def test_a_full_read_is_not_asked_for_while_a_run_begins_whose_end_would_undo_it(connection: Connection) -> None:
+    sync_deals(connection=connection)
+    parameters = {name: value for name, value in database.get_connection_params().items() if name != "context"}
+    parameters.pop("cursor_factory", None)
+    with psycopg.connect(**parameters) as elsewhere:
+        elsewhere.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (LOCK_SPACE, f"{connection.pk} deals"))
+        assert not request_full_read(connection=connection)
+        assert SyncCursor.objects.get().full_read_started_at is None
+    assert request_full_read(connection=connection)
+    assert sync_deals(connection=connection).mode == "full"
 
 
 def test_a_cancelled_full_read_leaves_what_was_complete_before(connection: Connection) -> None:
