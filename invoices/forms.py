@@ -8,8 +8,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from invoices.models import Invoice, Status
-from invoices.models.invoice import WAITING
+from invoices.models import WAITING, Invoice, Status
 from invoices.reasons import held_for
 
 # As people type dates: 2026-11-22, 22/11/2026, 22 Nov 2026.

@@ -47,6 +47,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "may_connect": may(request, Act.CONNECT),
         "may_sync": may(request, Act.SYNC),
         "may_submit": may(request, Act.SUBMIT),
+        "may_approve": may(request, Act.APPROVE),
     }
 
 

@@ -10,16 +10,16 @@ from django.db.models import Count, Q, Sum
 
 from crm.models import Deal
 from integrations.models import Connection, ConnectionStatus, Quarantine, SyncRun
-from invoices.models import Business, Invoice, Status
+from invoices.models import REGISTERED, WAITING, Business, Invoice, Status
 from invoices.reasons import HeldReason, held_reasons
 
 NAIRA = "NGN"
 # What a reader distinguishes: done, on its way by itself, and what needs somebody.
 GROUPS = {
-    "signed": (Status.SIGNED,),
-    "waiting": (Status.READY, Status.SUBMITTING, Status.UNKNOWN),
+    "signed": REGISTERED,
+    "waiting": (*WAITING, Status.SUBMITTING),
     "held": (Status.DRAFT,),
-    "rejected": (Status.REJECTED,),
+    "rejected": (Status.REJECTED, Status.CONFIG_ERROR),
 }
 
 

@@ -1,7 +1,25 @@
 """The seller, its invoices, and every attempt to hand one in."""
 
+from invoices.models.breaker import Breaker
 from invoices.models.business import Business, NumberSeries
-from invoices.models.invoice import Invoice, InvoiceLine, Status
+from invoices.models.invoice import Invoice, InvoiceLine, VoidedFor
+from invoices.models.move import InvoiceMove
+from invoices.models.status import MOVES, REGISTERED, REMAKEABLE, WAITING, Status
 from invoices.models.submission import Step, Submission
 
-__all__ = ["Business", "Invoice", "InvoiceLine", "NumberSeries", "Status", "Step", "Submission"]
+__all__ = [
+    "MOVES",
+    "REGISTERED",
+    "REMAKEABLE",
+    "WAITING",
+    "Breaker",
+    "Business",
+    "Invoice",
+    "InvoiceLine",
+    "InvoiceMove",
+    "NumberSeries",
+    "Status",
+    "Step",
+    "Submission",
+    "VoidedFor",
+]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
 from integrations.fields import EncryptedTextField
+from invoices.approval import KINDS, ApprovalPolicy
 from invoices.authority import codes
 from invoices.drafts import PartyDraft, Seller
 from invoices.qr import KeyFileInvalid, load_public_key
@@ -76,6 +77,19 @@ class Business(models.Model):
     submissions_paused_reason = models.TextField(
         blank=True, help_text=_("Why nothing is submitted for this business now; emptied to resume.")
     )
+    approval_above = models.DecimalField(
+        max_digits=20,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("Invoices above this amount wait for a second person; empty: no amount does."),
+    )
+    approval_kinds = models.JSONField(
+        default=list,
+        blank=True,
+        help_text=_("Kinds that always wait for a second person: B2B, B2C, B2G, credit note, debit note."),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -104,11 +118,19 @@ class Business(models.Model):
     def clean(self) -> None:
         """Refuse a public key that cannot be used; raises ValidationError."""
         super().clean()
+        unknown = [kind for kind in self.approval_kinds if kind not in KINDS]
+        if unknown:
+            raise ValidationError({"approval_kinds": f"Known are {', '.join(KINDS)}; not {', '.join(unknown)}."})
         if self.public_key:
             try:
                 load_public_key(self.public_key)
             except KeyFileInvalid as problem:
                 raise ValidationError({"public_key": str(problem)}) from problem
+
+    @property
+    def approval_policy(self) -> ApprovalPolicy:
+        """Return when a second person has to look."""
+        return ApprovalPolicy(self.approval_above, tuple(self.approval_kinds))
 
     def as_seller(self) -> Seller:
         """Return the facts that drafts and documents are made with."""
