@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.lists import read_page, read_sort
 from accounts.permissions import Act, require
 from invoices.forms import SORTS, InvoiceFilter
-from invoices.models import REMAKEABLE, WAITING, Invoice, Status
+from invoices.models import REGISTERED, REMAKEABLE, WAITING, Invoice, ProposalState, Status
 from invoices.paper import document_lines, history_of, paper_of
 from invoices.qr import qr_svg
 from invoices.reasons import LABELS
@@ -68,7 +68,7 @@ def _reason_words(key: str, rows: Any) -> str:
 @require(Act.VIEW)
 def invoice(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one invoice: its paper beside its document, what it lacks, and what happened to it."""
-    found: Invoice = get_object_or_404(Invoice.objects.select_related("business", "connection"), pk=pk)
+    found: Invoice = get_object_or_404(Invoice.objects.select_related("business", "connection", "original"), pk=pk)
     lines = list(found.lines.all())
     context = {
         "invoice": found,
@@ -76,6 +76,9 @@ def invoice(request: HttpRequest, pk: int) -> HttpResponse:
         "document_lines": document_lines(found.body) if found.document else [],
         "history": history_of(found, list(found.submissions.order_by("pk"))),
         "is_waiting_for_approval": found.status == Status.READY and found.needs_approval,
+        "is_creditable": found.status in REGISTERED and found.original_id is None,
+        "proposal": found.proposals.filter(state=ProposalState.OPEN).first(),
+        "notes": list(found.notes.order_by("pk").defer(*HEAVY)),
         "is_voidable": found.status in REMAKEABLE,
         "authority_away": opened() if found.status in (*WAITING, Status.SUBMITTING) else None,
         "is_paused": found.business is not None and found.business.is_paused,

@@ -21,7 +21,7 @@ from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, or
 from accounts.models import Organization
 from accounts.templatetags.show import NOTHING, ago, money, quantity
 from integrations.admin import ProviderOfConnectionFilter
-from invoices.models import Breaker, Invoice, InvoiceLine, InvoiceMove, Status, Submission
+from invoices.models import Invoice, InvoiceLine, InvoiceMove, Status, Submission
 from invoices.services.approving import NotToApprove, approve
 from invoices.tasks import ring_submissions
 
@@ -345,17 +345,3 @@ class SubmissionAdmin(EvidenceAdmin):
     def show_response(self, submission: Submission) -> str | SafeString:
         """Return the answer, folded."""
         return folded(submission.response)
-
-
-@admin.register(Breaker)
-class BreakerAdmin(EvidenceAdmin):
-    """Whether the authority answers."""
-
-    list_display = ("authority", "show_state", "failures", "opened_at", "open_until", "sentence", "updated_at")
-    fields = list_display
-    readonly_fields = list_display
-
-    @badge(description=_("State"), colours={"answers": "success", "away": "danger"})
-    def show_state(self, breaker: Breaker) -> tuple[str, str]:
-        """Return whether invoices go out."""
-        return ("away", str(_("Away: invoices wait"))) if breaker.opened_at else ("answers", str(_("Answers")))

@@ -4,6 +4,7 @@ from invoices.models.breaker import Breaker
 from invoices.models.business import Business, NumberSeries
 from invoices.models.invoice import Invoice, InvoiceLine, VoidedFor
 from invoices.models.move import InvoiceMove
+from invoices.models.proposal import Proposal, ProposalState
 from invoices.models.status import MOVES, REGISTERED, REMAKEABLE, WAITING, Status
 from invoices.models.submission import Step, Submission
 
@@ -18,6 +19,8 @@ __all__ = [
     "InvoiceLine",
     "InvoiceMove",
     "NumberSeries",
+    "Proposal",
+    "ProposalState",
     "Status",
     "Step",
     "Submission",

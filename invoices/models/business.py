@@ -57,6 +57,12 @@ class Business(models.Model):
         validators=[RegexValidator(PREFIX_PATTERN, _("1 to 12 capital letters and digits, the last a letter."))],
         help_text=_("Invoice numbers start with it. A new prefix starts a new series at 1."),
     )
+    credit_prefix = models.CharField(
+        max_length=12, default="CRN", validators=[RegexValidator(PREFIX_PATTERN)], help_text=_("Of credit notes.")
+    )
+    debit_prefix = models.CharField(
+        max_length=12, default="DBN", validators=[RegexValidator(PREFIX_PATTERN)], help_text=_("Of debit notes.")
+    )
     payment_terms_days = models.PositiveSmallIntegerField(default=30, validators=[MaxValueValidator(3650)])
     payment_means_code = models.CharField(max_length=3, choices=codes.payment_means, default="30")
     default_tax_category = models.CharField(
@@ -103,7 +109,16 @@ class Business(models.Model):
                 name="business_service_id_shape",
             ),
             models.CheckConstraint(
-                condition=models.Q(number_prefix__regex=PREFIX_PATTERN), name="business_number_prefix_shape"
+                condition=models.Q(number_prefix__regex=PREFIX_PATTERN)
+                & models.Q(credit_prefix__regex=PREFIX_PATTERN)
+                & models.Q(debit_prefix__regex=PREFIX_PATTERN),
+                name="business_number_prefix_shape",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(number_prefix=models.F("credit_prefix"))
+                & ~models.Q(number_prefix=models.F("debit_prefix"))
+                & ~models.Q(credit_prefix=models.F("debit_prefix")),
+                name="business_prefixes_differ",
             ),
         ]
 
@@ -126,6 +141,10 @@ class Business(models.Model):
                 load_public_key(self.public_key)
             except KeyFileInvalid as problem:
                 raise ValidationError({"public_key": str(problem)}) from problem
+
+    def prefix_of(self, type_code: str) -> str:
+        """Return what the numbers of a type of document start with."""
+        return {"380": self.credit_prefix, "384": self.debit_prefix}.get(type_code, self.number_prefix)
 
     @property
     def approval_policy(self) -> ApprovalPolicy:

@@ -17,6 +17,10 @@ from invoices.models.status import REGISTERED, WAITING, Status
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
     """Reads that have a name."""
 
+    def credits_of(self, original: Invoice) -> QuerySet[Invoice]:
+        """Return the credit notes of an invoice that count against it; a voided one does not."""
+        return self.filter(original=original, type_code="380").exclude(status=Status.VOIDED)
+
     def open_drafts(self) -> QuerySet[Invoice]:
         """Return what is held back for lack of facts."""
         return self.filter(status=Status.DRAFT)
@@ -53,6 +57,10 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         """Return {status: number} with every status named."""
         counted = dict(self.order_by().values_list("status").annotate(Count("pk")))
         return {status: counted.get(status, 0) for status in Status.values}
+
+
+# Credit and debit notes: the authority's own numbers, which are not UNTDID 1001's.
+NOTE_TYPES = ("380", "384")
 
 
 class VoidedFor(models.TextChoices):
@@ -109,6 +117,14 @@ class Invoice(models.Model):
     csid = models.TextField(null=True, blank=True)  # noqa: DJ001
     server_qr = models.TextField(null=True, blank=True)  # noqa: DJ001
 
+    original = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="notes",
+        help_text=_("The registered invoice that this credit or debit note is about."),
+    )
     needs_approval = models.BooleanField(default=False)
     approval_reason = models.TextField(blank=True, help_text=_("Why a second person has to look, in words."))
     made_by = models.ForeignKey(
@@ -171,6 +187,11 @@ class Invoice(models.Model):
                 condition=Q(status__in=REGISTERED, signed_at__isnull=False)
                 | (~Q(status__in=REGISTERED) & Q(signed_at__isnull=True)),
                 name="signed_means_signed_at",
+            ),
+            models.CheckConstraint(
+                condition=Q(type_code__in=NOTE_TYPES, original__isnull=False)
+                | (~Q(type_code__in=NOTE_TYPES) & Q(original__isnull=True)),
+                name="a_note_has_an_original",
             ),
             models.CheckConstraint(
                 condition=~Q(status=Status.APPROVED)

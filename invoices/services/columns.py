@@ -14,7 +14,18 @@ from invoices.taxes import Totals
 SOURCE = ("connection", "source_kind", "source_external_id", "source_part")
 # All that a chunk may change of an invoice that is there already.
 CHANGEABLE = (
-    *("business", "source_label", "source_url", "status", "number", "irn", "kind", "issue_date", "issue_time"),
+    *(
+        "business",
+        "type_code",
+        "source_label",
+        "source_url",
+        "status",
+        "number",
+        "irn",
+        "kind",
+        "issue_date",
+        "issue_time",
+    ),
     *("due_date", "supply_date", "currency", "buyer_name", "buyer_tin", "line_extension_amount"),
     *("allowance_amount", "tax_exclusive_amount", "tax_amount", "tax_inclusive_amount", "payable_amount"),
     *("missing", "draft", "snapshot", "document", "document_sha256", "qr_payload", "problem", "problem_field"),
@@ -46,6 +57,7 @@ def put_facts(
 ) -> None:
     """Put a draft's facts on its invoice. `stored` is the draft as its source gave it, `draft` with the defaults."""
     invoice.source_label, invoice.source_url = draft.source.label, draft.source.url
+    invoice.type_code = draft.type_code
     invoice.kind, invoice.currency, invoice.supply_date = draft.kind, draft.currency[:10], draft.supply_date
     invoice.buyer_name = draft.buyer.name.strip() if draft.buyer else ""
     invoice.buyer_tin = draft.buyer.tin.strip() if draft.buyer else ""

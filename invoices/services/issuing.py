@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django_scopes import scope
 
-from accounts.models import Organization
+from accounts.models import Organization, User
 from integrations.models import Connection
 from invoices.approval import ApprovalPolicy
 from invoices.document import DocumentInvalid
@@ -25,6 +25,7 @@ from invoices.irn import LAGOS, IrnInvalid, in_lagos, number_text
 from invoices.models import REMAKEABLE, Business, Invoice, InvoiceLine, NumberSeries, Status, VoidedFor
 from invoices.qr import KeyFileInvalid, suffix
 from invoices.services.columns import CHANGEABLE, SOURCE, STANDING, line_rows, put_facts, put_frozen, put_waiting
+from invoices.services.proposing import HANDED_IN, compare
 from invoices.taxes import Totals
 
 logger = structlog.get_logger(__name__)
@@ -58,14 +59,16 @@ class _Work:
     totals: Totals | None = None
 
 
-def issue_drafts(*, organization: Organization, drafts: Sequence[InvoiceDraft]) -> list[Issued]:
+def issue_drafts(
+    *, organization: Organization, drafts: Sequence[InvoiceDraft], made_by: User | None = None
+) -> list[Issued]:
     """Make or update the invoices of a chunk of drafts in one transaction.
 
     A complete draft becomes READY with the next number, its IRN, QR payload and frozen document. One that lacks
     a fact is kept as a DRAFT that names it. One that has a number and that the authority certainly does not have is
     frozen anew under the same number when its document has changed; when its source now lacks a fact, it waits for a
     person instead of going out. What is being handed in or registered is left alone. Of two drafts of one source the
-    later counts. Raises ForeignConnection.
+    later counts. `made_by` is who asked for it, None for the work itself. Raises ForeignConnection.
     """
     if not drafts:
         return []
@@ -79,7 +82,7 @@ def issue_drafts(*, organization: Organization, drafts: Sequence[InvoiceDraft]) 
         desk.already = _invoiced_before(latest.values(), existing)
         invoices = {}
         for key, draft in latest.items():
-            invoices[key] = existing.get(key) or _new_invoice(organization, draft)
+            invoices[key] = existing.get(key) or _new_invoice(organization, draft, made_by)
             desk.take(invoices[key], draft)
         desk.write()
     return [_issued(invoices[draft.source.key]) for draft in drafts]
@@ -104,13 +107,14 @@ class _Desk:
         self.now = now
         self.seller: Seller | None = business.as_seller() if business else None
         self.policy = business.approval_policy if business else ApprovalPolicy()
-        self._series: NumberSeries | None = None
+        self._series: dict[str, NumberSeries] = {}
         self._works: list[_Work] = []
         self.already: dict[SourceKey, Invoice] = {}  # numbered invoices of what a source was before it was merged
 
     def take(self, invoice: Invoice, draft: InvoiceDraft) -> None:
         """Hold or freeze one draft; nothing is written yet."""
         if not _may_be_made(invoice):
+            self._compare(invoice, draft)
             return
         missing = (*self._merged(draft), *missing_facts(draft, self.seller))
         work = _Work(invoice, with_defaults(draft, self.seller), draft.to_json(), missing)
@@ -122,6 +126,13 @@ class _Desk:
         elif invoice.status != Status.REJECTED:
             self._stop(work)
 
+    def _compare(self, invoice: Invoice, draft: InvoiceDraft) -> None:
+        if invoice.status not in HANDED_IN or draft.billing_reference is not None or invoice.issue_date is None:
+            return
+        complete = with_defaults(draft, self.seller)
+        totals = totals_of(complete, tax_point(invoice.supply_date, invoice.issue_date))
+        compare(invoice, complete, totals)
+
     def _merged(self, draft: InvoiceDraft) -> tuple[Missing, ...]:
         earlier = self.already.get(draft.source.key)
         return () if earlier is None else (_merged(draft, earlier),)
@@ -130,8 +141,8 @@ class _Desk:
         """Write the chunk: invoices, lines and the series, three statements and a few."""
         if not self._works:
             return
-        if self._series is not None:
-            self._series.save(update_fields=["last_number"])
+        for series in self._series.values():
+            series.save(update_fields=["last_number"])
         invoices = [work.invoice for work in self._works]
         # The conflict arm updates only rows that this transaction has locked and looked at.
         Invoice.objects.bulk_create(invoices, update_conflicts=True, unique_fields=SOURCE, update_fields=CHANGEABLE)
@@ -142,7 +153,7 @@ class _Desk:
     def _freeze(self, work: _Work) -> Frozen | None:
         assert self.seller is not None  # noqa: S101 - without one the seller itself is missing
         invoice = work.invoice
-        number = invoice.number or self._next_number()
+        number = invoice.number or self._next_number(work.draft.type_code)
         issued_at = in_lagos(self.now)
         if invoice.issue_date and invoice.issue_time:
             # The number of a rejected invoice stays, and with it the date that the number ends in.
@@ -162,8 +173,8 @@ class _Desk:
         invoice = work.invoice
         if invoice.document_sha256 == frozen.sha256 and not self._is_wanted_again(invoice):
             return  # nothing about it has changed
-        if work.invoice.number is None and self._series is not None:
-            self._series.last_number += 1
+        if invoice.number is None:
+            self._series[self._prefix(invoice.type_code)].last_number += 1
         work.totals = frozen.totals
         put_facts(work.invoice, work.draft, stored=work.stored, missing=(), totals=frozen.totals)
         why = self.policy.reason(kind=invoice.kind, type_code=invoice.type_code, payable=frozen.totals.payable_amount)
@@ -203,14 +214,17 @@ class _Desk:
         work.invoice.updated_at = self.now
         self._works.append(work)
 
-    def _next_number(self) -> str:
+    def _next_number(self, type_code: str) -> str:
         """Return the number that comes next; it is taken when a document made with it passes its check."""
-        if self._series is None:
-            assert self.business is not None  # noqa: S101 - a seller exists
-            prefix = self.business.number_prefix
+        prefix = self._prefix(type_code)
+        if prefix not in self._series:
             NumberSeries.objects.get_or_create(business=self.business, prefix=prefix)
-            self._series = NumberSeries.objects.select_for_update().get(business=self.business, prefix=prefix)
-        return number_text(self._series.prefix, self._series.last_number + 1)
+            self._series[prefix] = NumberSeries.objects.select_for_update().get(business=self.business, prefix=prefix)
+        return number_text(prefix, self._series[prefix].last_number + 1)
+
+    def _prefix(self, type_code: str) -> str:
+        assert self.business is not None  # noqa: S101 - a seller exists
+        return self.business.prefix_of(type_code)
 
 
 def _may_be_made(invoice: Invoice) -> bool:
@@ -253,9 +267,13 @@ def _invoiced_before(drafts: Iterable[InvoiceDraft], existing: dict[SourceKey, I
     return found
 
 
-def _new_invoice(organization: Organization, draft: InvoiceDraft) -> Invoice:
+def _new_invoice(organization: Organization, draft: InvoiceDraft, made_by: User | None) -> Invoice:
+    reference = draft.billing_reference
     return Invoice(
         organization=organization,
+        type_code=draft.type_code,
+        original=Invoice.objects.get(irn=reference.irn) if reference else None,
+        made_by=made_by,
         connection_id=draft.source.connection_id,
         source_kind=draft.source.kind,
         source_external_id=draft.source.external_id,

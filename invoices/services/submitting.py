@@ -26,6 +26,7 @@ from invoices.models import REGISTERED, WAITING, Business, Invoice, Status
 from invoices.models.invoice import InvoiceQuerySet
 from invoices.services.attempting import Claim, Result, attempt
 from invoices.services.breaking import may_call, note_attempt
+from invoices.services.noting import settle_original
 
 logger = structlog.get_logger(__name__)
 
@@ -173,6 +174,8 @@ def _record(claim: Claim, result: Result) -> None:
     with transaction.atomic():
         if not mine.update(**_columns(result, invoice.setbacks)):
             logger.warning("late_result_dropped", invoice=invoice.pk, status=result.status)
+        elif result.status == Status.SIGNED:
+            settle_original(invoice)
         elif result.pause:
             Business.objects.filter(invoices=invoice).update(
                 submissions_paused_reason=result.pause, updated_at=timezone.now()

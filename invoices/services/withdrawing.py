@@ -13,6 +13,7 @@ from accounts.models import User
 from integrations.models import Connection
 from invoices.models import REMAKEABLE, Invoice, Status, VoidedFor
 from invoices.models.invoice import InvoiceQuerySet
+from invoices.services.proposing import propose_credit
 
 
 class NotToVoid(Exception):
@@ -24,13 +25,14 @@ def withdraw(*, connection: Connection, kind: str, external_ids: Sequence[str], 
 
     Runs in the caller's transaction. A draft has no number and is deleted. One with a number that certainly never
     reached the authority is voided: its number stays used, with the reason. What is being handed in, or is registered,
-    stays as it is.
+    stays as it is, and a credit is proposed.
     """
     if not external_ids:
         return 0
     mine = Invoice.objects.filter(connection=connection, source_kind=kind, source_external_id__in=list(external_ids))
     _, deleted = mine.open_drafts().delete()
     voided = _void(mine.filter(status__in=REMAKEABLE), VoidedFor.SOURCE, why, timezone.now())
+    propose_credit(connection=connection, kind=kind, external_ids=external_ids, why=why)
     return deleted.get("invoices.Invoice", 0) + voided
 
 

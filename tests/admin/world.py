@@ -17,7 +17,7 @@ from crm.models import Census, CensusDifference, Company, Contact, Deal, DealLin
 from integrations.base.auth import CredentialManager, Tokens
 from integrations.models import Connection, Quarantine, RunStatus, SyncCursor, SyncRun, WebhookDelivery, WebhookEvent
 from integrations.services.connections import schedule_nightly_sync
-from invoices.models import Breaker, Business, Invoice, Step, Submission
+from invoices.models import Breaker, Business, Invoice, Proposal, Step, Submission
 from invoices.services.issuing import issue_drafts
 from pos.models import Location, Refund, Sale, SaleLine
 from tests.factories import make_member, make_organization
@@ -64,6 +64,9 @@ def make_world(profile: dict[str, Any]) -> World:
         http_status=200, outcome="accepted", response='{"code": 200}',
     )  # fmt: skip
     Breaker.objects.create(authority="http://authority.example")
+    Proposal.objects.create(
+        invoice=invoice, why="The deal has changed since: it comes to 5.00 NGN less.", difference=-5
+    )
     _make_strangers()
     return World(organization, connection, business, deal, invoice, Invoice.objects.get(pk=held.invoice_id))
 
