@@ -114,8 +114,8 @@ def save_deals(*, connection: Connection, records: Sequence[DealRecord], read_at
     companies = _save_parties(connection, Company, COMPANY_COLUMNS, parties, at)
     contacts = _save_parties(connection, Contact, CONTACT_COLUMNS, people, at)
     deals = _save_deal_rows(connection, records, at)
-    _save_lines(connection, records, deals)
     _follow_merges(connection, records, deals.written)
+    _save_lines(connection, records, deals)
     lost = [deal.external_id for deal in records if deal.external_id in deals.changed and not is_due(deal)]
     withdraw_drafts(connection=connection, kind="deal", external_ids=lost)
     _mark_due(list(companies.changed.values()), list(contacts.changed.values()))
@@ -210,7 +210,9 @@ def _save_deal_rows(connection: Connection, records: Sequence[DealRecord], at: d
     return upsert(Deal, columns, rows, compared=("company_id", "contact_id"))
 
 
-def _ids_of(model: type[Company | Contact], connection: Connection, external_ids: set[str]) -> dict[str, int]:
+def _ids_of(
+    model: type[Company | Contact | DealAlias], connection: Connection, external_ids: set[str]
+) -> dict[str, int]:
     statement = sql.SQL("SELECT external_id, id FROM {} WHERE connection_id = %s AND external_id = ANY(%s)")
     with database.cursor() as cursor:
         # An array, because a thousand single parameters cost more to parse than to run.
@@ -254,7 +256,10 @@ def _line_values(connection: Connection, deal_id: int, line: LineRecord) -> tupl
 
 
 def _follow_merges(connection: Connection, records: Sequence[DealRecord], written: dict[str, int]) -> None:
-    """Let former ids stand for the deal that they were merged into, and archive the deals that had them."""
+    """Let former ids stand for the deal that they were merged into, and archive the deals that had them.
+
+    They are archived again whenever one comes back: a page that was listed before the merge may be stored after it.
+    """
     for record in records:
         if record.external_id not in written or not record.former_ids:
             continue
@@ -266,7 +271,10 @@ def _follow_merges(connection: Connection, records: Sequence[DealRecord], writte
             unique_fields=["connection", "external_id"],
             update_fields=["deal"],
         )
-        archive_deals(connection=connection, external_ids=former)
+    merged = {former_id for record in records for former_id in record.former_ids}
+    merged.update(_ids_of(DealAlias, connection, set(written)))
+    if merged:
+        archive_deals(connection=connection, external_ids=sorted(merged))
 
 
 def archive_deals(*, connection: Connection, external_ids: Sequence[str]) -> int:

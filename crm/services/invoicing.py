@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from crm.converters import deal_to_draft
-from crm.models import Deal
+from crm.models import Deal, DealAlias
 from crm.readback import to_record
 from crm.services.reading import STREAM, refresh_deals
 from integrations.base.errors import IntegrationError
@@ -22,7 +22,7 @@ from integrations.models import Connection, Quarantine
 from integrations.services.quarantine import release, set_aside
 from integrations.services.syncs import may_be_read
 from invoices.drafts import InvoiceDraft
-from invoices.services.issuing import Issued, issue_drafts
+from invoices.services.issuing import Issued, issue_drafts, lock_issuing
 
 logger = structlog.get_logger(__name__)
 
@@ -71,6 +71,8 @@ def _invoice(connection: Connection, only: Sequence[str], *, read_now: Collectio
     provider = get_connector_class(connection.provider).info.name
     while True:
         with transaction.atomic():
+            # Before the deals are chosen, so that every merge is seen whose result was invoiced before.
+            lock_issuing(connection.organization)
             deals = list(_fresh(connection, only, read_now)[:INVOICES_A_TRANSACTION])
             if not deals:
                 return issued
@@ -86,7 +88,9 @@ def _invoice(connection: Connection, only: Sequence[str], *, read_now: Collectio
 
 def _due(connection: Connection, only: Sequence[str]) -> Any:
     unreadable = Quarantine.objects.filter(connection=connection, stream=STREAM, resolved_at=None)
+    merged = DealAlias.objects.filter(connection=connection)
     due = Deal.objects.due().filter(connection=connection).exclude(external_id__in=unreadable.values("external_id"))
+    due = due.exclude(external_id__in=merged.values("external_id"))
     return due.filter(external_id__in=only).order_by("pk") if only else due.order_by("pk")
 
 

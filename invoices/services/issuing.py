@@ -67,8 +67,7 @@ def issue_drafts(*, organization: Organization, drafts: Sequence[InvoiceDraft]) 
     if not drafts:
         return []
     with scope(organization=organization), transaction.atomic():
-        # One lock for the chunk: two workers with the same deals queue up here, and the second finds them done.
-        Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+        lock_issuing(organization)
         _check_connections(drafts)
         desk = _Desk(Business.objects.filter(organization=organization).first(), timezone.now())
         latest = {draft.source.key: draft for draft in drafts}
@@ -80,6 +79,14 @@ def issue_drafts(*, organization: Organization, drafts: Sequence[InvoiceDraft]) 
             desk.take(invoices[key], draft)
         desk.write()
     return [_issued(invoices[draft.source.key]) for draft in drafts]
+
+
+def lock_issuing(organization: Organization) -> None:
+    """Let no other transaction issue for this organization until this one ends.
+
+    Two workers with the same deals queue up here, and the second finds them done.
+    """
+    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
 
 
 def reissue_held(*, organization: Organization) -> list[Issued]:
