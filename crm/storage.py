@@ -52,6 +52,7 @@ LINE_COLUMNS = (
 )  # fmt: skip
 LINES = sql.Identifier(DealLine._meta.db_table)
 GONE = "gone"  # the content hash of a deal that its provider no longer has: any content that comes back is a change
+TORN = "torn"  # likewise of a deal that lost a line to another one and was not read since
 
 
 def save_structure(
@@ -231,6 +232,7 @@ def _save_lines(connection: Connection, records: Sequence[DealRecord], deals: Up
         if deal.external_id in written
         for line in deal.lines
     }
+    _tear(connection, list(lines), list(written.values()))
     columns = sql.SQL(", ").join(map(sql.Identifier, ("connection_id", "deal_id", *LINE_COLUMNS, "payload")))
     with database.cursor() as cursor:
         # A line moves to another deal when deals are merged; it must not be met twice. Arrays, because thousands of
@@ -244,6 +246,21 @@ def _save_lines(connection: Connection, records: Sequence[DealRecord], deals: Up
         with cursor.copy(sql.SQL("COPY {table} ({columns}) FROM STDIN").format(table=LINES, columns=columns)) as copy:
             for deal_id, line in lines.values():
                 copy.write_row(_line_values(connection, deal_id, line))
+
+
+def _tear(connection: Connection, line_ids: list[str], deal_ids: list[int]) -> None:
+    """Let other deals that have these lines be written by their next read, even one that finds what they had."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                "SELECT DISTINCT deal_id FROM {table} WHERE connection_id = %s AND external_id = ANY(%s)"
+                " AND deal_id <> ALL(%s)"
+            ).format(table=LINES),
+            [connection.pk, line_ids, deal_ids],
+        )
+        losers = [deal_id for (deal_id,) in cursor.fetchall()]
+    if losers:
+        Deal.objects.filter(pk__in=losers, is_archived=False).update(content_hash=TORN)
 
 
 def _line_values(connection: Connection, deal_id: int, line: LineRecord) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from crm.converters import deal_to_draft
 from crm.models import Deal, DealAlias
 from crm.readback import to_record
 from crm.services.reading import STREAM, refresh_deals
+from crm.storage import TORN
 from integrations.base.errors import IntegrationError
 from integrations.base.records import Unreadable
 from integrations.base.registry import get_connector_class
@@ -96,7 +97,7 @@ def _due(connection: Connection, only: Sequence[str]) -> Any:
 
 def _fresh(connection: Connection, only: Sequence[str], read_now: Collection[str]) -> Any:
     """Return due deals that were read a moment ago, locked; those in another worker's hands are passed over."""
-    fresh = Q(stored_at__gte=timezone.now() - FRESH) | Q(external_id__in=list(read_now))
+    fresh = Q(stored_at__gte=timezone.now() - FRESH) & ~Q(content_hash=TORN) | Q(external_id__in=list(read_now))
     due = _due(connection, only).filter(fresh).select_for_update(skip_locked=True, of=("self",))
     return due.select_related("company", "contact").prefetch_related("lines", "aliases")
 
