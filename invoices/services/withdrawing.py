@@ -18,7 +18,9 @@ def withdraw_drafts(*, connection: Connection, kind: str, external_ids: Sequence
     drafts = Invoice.objects.open_drafts().filter(
         connection=connection, source_kind=kind, source_external_id__in=list(external_ids)
     )
-    _, deleted = drafts.delete()
+    # Locked first: one that is just being issued has a number by the time that it can be had, and is no draft then.
+    locked = list(drafts.select_for_update().order_by("pk").values_list("pk", flat=True))
+    _, deleted = Invoice.objects.filter(pk__in=locked).delete()
     return deleted.get("invoices.Invoice", 0)
 
 
