@@ -14,7 +14,7 @@ from django.utils import timezone
 from crm.converters import deal_to_draft
 from crm.models import Deal, DealAlias
 from crm.readback import to_record
-from crm.services.reading import STREAM, refresh_deals
+from crm.services.reading import CONVERSION, STREAM, refresh_deals
 from crm.storage import TORN
 from integrations.base.errors import IntegrationError
 from integrations.base.records import Unreadable
@@ -27,7 +27,6 @@ from invoices.services.issuing import Issued, issue_drafts, lock_issuing
 
 logger = structlog.get_logger(__name__)
 
-CONVERSION = "conversion"  # the quarantine of deals that were read and that our own converter broke on
 INVOICES_A_TRANSACTION = 100
 # Lines and associations change without moving a deal's change time, so what was stored longer ago is read again
 # before it becomes an invoice.
