@@ -6,3 +6,7 @@ class InvoicesConfig(AppConfig):
 
     name = "invoices"
     verbose_name = "Invoices"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from invoices import checks  # noqa: F401

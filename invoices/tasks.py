@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import structlog
 from celery import shared_task
@@ -10,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from invoices.services import submitting
+from invoices.services import exchange_requests, submitting
 
 logger = structlog.get_logger(__name__)
 
@@ -35,16 +37,29 @@ def submit_due_invoices() -> None:
         ring_submissions()
 
 
+@shared_task(name="invoices.tasks.work_exchanges")
+def work_exchanges() -> None:
+    """Pass on, report and compare what is due for a minute."""
+    done = exchange_requests.work_exchanges(until=timezone.now() + TIME_BOX)
+    if done:
+        logger.info("exchanges_worked", **{name.replace(" ", "_"): number for name, number in done.items()})
+
+
+def ring_exchanges() -> None:
+    """Ask a worker to look at what is due with the authority once the current transaction commits."""
+    transaction.on_commit(partial(_ring, work_exchanges))
+
+
 def ring_submissions() -> None:
     """Ask a worker to drain what is due once the current transaction commits.
 
     A broker that is away costs time only: the periodic sweep finds the same rows.
     """
-    transaction.on_commit(_ring)
+    transaction.on_commit(partial(_ring, submit_due_invoices))
 
 
-def _ring() -> None:
+def _ring(task: Any) -> None:
     try:
-        submit_due_invoices.delay()
+        task.delay()
     except OperationalError as problem:
         logger.warning("bell_not_rung", reason=type(problem).__name__)

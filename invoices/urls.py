@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices import note_views, profile, views
+from invoices import exchange_views, note_views, profile, views
 
 urlpatterns = [
     path("invoices/", views.invoices, name="invoices"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("invoices/<int:pk>/note/", note_views.invoice_note, name="invoice_note"),
     path("invoices/changes/", note_views.proposals, name="proposals"),
     path("invoices/changes/<int:pk>/dismiss/", note_views.proposal_dismiss, name="proposal_dismiss"),
+    path("invoices/<int:pk>/ask/<str:purpose>/", exchange_views.exchange_request, name="exchange_request"),
+    path("invoices/asked/<int:pk>/<str:decision>/", exchange_views.exchange_decide, name="exchange_decide"),
     path("invoices/<int:pk>/qr.svg", views.invoice_qr, name="invoice_qr"),
     path("invoices/<int:pk>/document.json", views.invoice_document, name="invoice_document"),
     path("settings/", profile.settings, name="settings"),

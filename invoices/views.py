@@ -79,6 +79,8 @@ def invoice(request: HttpRequest, pk: int) -> HttpResponse:
         "is_creditable": found.status in REGISTERED and found.original_id is None,
         "proposal": found.proposals.filter(state=ProposalState.OPEN).first(),
         "notes": list(found.notes.order_by("pk").defer(*HEAVY)),
+        "is_registered": found.status in REGISTERED,
+        "exchanges": list(found.exchanges.order_by("pk")),
         "is_voidable": found.status in REMAKEABLE,
         "authority_away": opened() if found.status in (*WAITING, Status.SUBMITTING) else None,
         "is_paused": found.business is not None and found.business.is_paused,

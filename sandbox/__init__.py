@@ -12,9 +12,11 @@ HubSpot (same address for app host and API host)
     ``/account-info`` answer for 2026-09, 2026-03 and the v3/v4 spellings, with the original's limits and errors.
 
 Tax authority (under ``/api`` and ``/api/v1``)
-    Headers ``x-api-key: sandbox-key`` and ``x-api-secret: sandbox-secret``. Entity, irn/validate, validate, sign,
-    confirm, search, update, download and the resource lists. Documents are judged by rules written out by hand, one
-    error at a time. Sums are not checked, as in the original; the control list says whether they hold.
+    Headers ``x-api-key: sandbox-key`` and ``x-api-secret: sandbox-secret``; an integrator's second pair is
+    ``sandbox-si-key`` / ``sandbox-si-secret``, and each business has one of its own (see the control list). Entity,
+    irn/validate, validate, sign, confirm, search, update, download, the exchange (transmit, lookup, pull), the VAT
+    report, the two calls about taxpayers and the resource lists. Documents are judged by rules written out by hand,
+    one error at a time. Sums are not checked, as in the original; the control list says whether they hold.
 
 Control (no keys; for tests and the demo)
     GET  /_control/received[?documents=0]   what each side was asked, and what the authority registered
@@ -35,6 +37,9 @@ Control (no keys; for tests and the demo)
     GET  /_control/webhooks                 {"sent", "delivered", "failed", "pending", "deliveries": the last 200}
     POST /_control/webhooks/burst           {"events", "per_second", "batch"}: rename deals, post an event for each at
                                             this many deliveries a second; answers with p50, p95, p99 when all are done
+    GET  /_control/mbs/log[?after=N]        the witness: every call of the authority in order, with method, path, IRN,
+                                            SHA-256 of the body, fault, what was committed and what was answered
+    GET  /_control/mbs/exchange             transmissions, VAT reports, and the authority's own webhooks as posted
     POST /_control/qr                       {"payload"}: decrypt and judge the content of an invoice's QR code
 
     Switches of HubSpot's bad days: ``index_lag_s`` (search sees a write only then), ``refuse_refresh``, ``bad_hub``,
@@ -43,6 +48,18 @@ Control (no keys; for tests and the demo)
     "times"}, ``bad_gateway_html`` (times), ``missing_scopes`` [...], ``number_ids`` (false: ``toObjectId`` as text),
     ``clock_skew_s`` (Date headers and webhooks), ``merge_keeps_primary`` (deals too), ``touch_parent`` (lines and
     associations move the deal's modification time). An address over 8 KB is always a 414.
+
+    Switches of the authority's bad days: ``mbs_faults`` [{"kind", "method", "path_prefix", "times", "seconds",
+    "answer"}] for the next calls that fit, and ``mbs_storm`` {"rate", "seed", "kinds", "seconds"} for any call. Kinds:
+    ``drop`` (before anything is done), ``error_500``, ``html_502``, ``slow``; for writes ``commit_drop``,
+    ``commit_504``, ``late_commit`` (answered with "drop", "504" or "busy", done that many seconds later), ``busy`` (not
+    done), ``duplicate`` and ``duplicate_2026`` (done, with the words for busy); planned only: ``bad_keys``,
+    ``offline``. States: ``mbs_confirm_lag_s``, ``mbs_resources_down``, ``mbs_refused_keys`` [...],
+    ``mbs_entity_needs_si``, ``mbs_template_service_id``, ``mbs_download_key`` (base64 of 32 bytes),
+    ``mbs_buyers_offline``, ``mbs_buyer_acknowledges``, ``mbs_transmit_fails``, ``mbs_webhook_target`` (without one
+    nothing can be transmitted), ``mbs_webhook_copies`` (0: none is sent), ``mbs_webhook_delay_ms``,
+    ``mbs_webhook_shuffle``. Strictness: ``mbs_date_is_issue_date``, ``mbs_place_required``, ``mbs_isic_accepted``,
+    ``mbs_unit_of_three``, ``mbs_exempted_known``, ``mbs_status_words``, ``mbs_whole_quantity``, ``mbs_refuse_zero``.
 
     Webhooks are posted once ``webhook_target`` is {"url", "secret"}. Further settings: ``webhooks_on``,
     ``webhook_form`` ("classic" or "generic"), ``webhook_batch`` (events a delivery), ``webhook_delay_ms``,

@@ -14,13 +14,12 @@ from sandbox.control import Control
 from sandbox.control_webhooks import BURST
 from sandbox.hubspot import HubSpot
 from sandbox.invention import invent
-from sandbox.mbs import Authority, irn_in
+from sandbox.mbs import Authority
+from sandbox.mbs_front import Front
 from sandbox.pages import FIRST_PARTS, Pages
 from sandbox.settings import Settings
 from sandbox.web import Request, Response
 from sandbox.webhooks import Webhooks
-
-SIGN = "/api/v1/invoice/sign"
 
 
 class Sandbox:
@@ -43,13 +42,18 @@ class Sandbox:
             deals=start.deals if deals is None else deals,
             seed=start.seed if seed is None else seed,
             fail_next=[],
+            mbs_faults=[],
         )
         self.webhooks.stop()
         self.webhooks = Webhooks(self.settings)
         self.hubspot = HubSpot(
             self.settings, invent(self.settings.deals, self.settings.seed, same_modified), self.webhooks
         )
-        self.authority = Authority()
+        before: Front | None = getattr(self, "front", None)
+        if before is not None:
+            before.end()
+        self.authority = Authority(self.settings)
+        self.front: Front = Front(self.settings, self.authority, self.lock)
         self.calls: dict[str, Counter[str]] = {"hubspot": Counter(), "mbs": Counter()}
 
     def handle(self, request: Request) -> Response:
@@ -77,15 +81,19 @@ class Sandbox:
             time.sleep(self.settings.latency_ms / 1000)
         with self.lock:
             self.calls[side][request.path] += 1
-            if request.path == SIGN:
-                self.authority.sign_attempts[irn_in(request.body)] += 1
             failure = self._planned_failure(request)
-            if failure and failure.get("drop") != "after":
-                return _failed(failure)
-            response = self.authority.handle(request) if side == "mbs" else self.hubspot.handle(request)
-            if failure:
-                response.drop = True
-            return response
+            instead = _failed(failure) if failure and failure.get("drop") != "after" else None
+            front = self.front
+            if side == "hubspot":
+                return self._hubspot(request, failure, instead)
+        return front.handle(request, failure, instead)  # it locks by itself: a slow answer must hold up nobody else
+
+    def _hubspot(self, request: Request, failure: dict[str, Any] | None, instead: Response | None) -> Response:
+        if instead is not None:
+            return instead
+        response = self.hubspot.handle(request)
+        response.drop = response.drop or failure is not None
+        return response
 
     def _planned_failure(self, request: Request) -> dict[str, Any] | None:
         """Take the first planned failure that fits this call."""

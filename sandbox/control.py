@@ -31,6 +31,8 @@ class Control:
             ("GET", "/_control/settings", self.show_settings),
             ("POST", "/_control/settings", self.settings),
             ("POST", "/_control/qr", self.qr),
+            ("GET", "/_control/mbs/log", self.mbs_log),
+            ("GET", "/_control/mbs/exchange", self.mbs_exchange),
             *HubSpotControl(sandbox).table,
             *WebhookControl(sandbox).table,
         )
@@ -93,6 +95,15 @@ class Control:
         if expire:
             self.sandbox.hubspot.grants.expire_all()
         return json_response(200, {"ok": True})
+
+    def mbs_log(self, request: Request) -> Response:
+        """GET: the witness log of the authority, every call in order; `after` leaves out the first so many."""
+        after = request.argument("after", "0")
+        return json_response(200, self.sandbox.front.log[int(after) if after.isdigit() else 0 :])
+
+    def mbs_exchange(self, request: Request) -> Response:
+        """GET: VAT reports, transmissions and the authority's own webhooks."""
+        return json_response(200, self.sandbox.authority.exchange.report())
 
     def qr(self, request: Request) -> Response:
         """POST: decrypt the content of a QR code and say whether its invoice is registered."""

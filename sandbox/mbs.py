@@ -1,17 +1,15 @@
-"""The tax authority's platform: envelope, keys, registration of documents, look-ups."""
+"""The tax authority's platform: keys, registration of documents, look-ups."""
 
-import json
 import os
 import secrets
-from base64 import urlsafe_b64encode
+import time
+from base64 import b64decode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from hashlib import sha256
 from typing import Any
-from uuid import uuid4
 
 import orjson
 from cryptography.hazmat.decrepit.ciphers.modes import CFB
@@ -19,16 +17,30 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
 from sandbox.dataset import now_text
-from sandbox.mbs_businesses import BUSINESSES, Business, business_of
+from sandbox.mbs_businesses import BUSINESSES, Business, business_of, business_with_key
 from sandbox.mbs_codes import resources
+from sandbox.mbs_envelope import (
+    BUSY_OR_DUPLICATE,
+    FAILED,
+    KEY_PROBLEM,
+    Refused,
+    answer,
+    answer_raw,
+    decoded,
+    error,
+    listing,
+    no_route,
+    unknown_irn,
+)
+from sandbox.mbs_exchange import Exchange
+from sandbox.mbs_notices import Notices
 from sandbox.mbs_sums import sums_ok
-from sandbox.mbs_validation import IRN, MAX_IRN, PAYMENT_STATUSES, ROOT, Refused, check_document, check_uuid
-from sandbox.web import Request, Response, Routes, json_response, split_path
+from sandbox.mbs_validation import IRN, MAX_IRN, ROOT, check_document, check_uuid, strictness
+from sandbox.settings import Settings
+from sandbox.web import Request, Response, Routes, split_path
 
 API_KEY, API_SECRET = "sandbox-key", "sandbox-secret"
-FAILED = "validation failed: we are unable to process your request. also confirm this is not a duplicate request"
-BUSY_OR_DUPLICATE = "unable to complete this operation at this time, kindly try again later"
-MAX_PAGE = 1000
+SI_KEY, SI_SECRET = "sandbox-si-key", "sandbox-si-secret"
 FILTERS = (
     "irn", "payment_status", "entry_status", "invoice_type_code", "issue_date", "due_date", "tax_currency_code",
     "document_currency_code",
@@ -46,12 +58,27 @@ class Signed:
     payment_status: str
     signed_at: str
     sums_ok: bool
+    seen_from: float = 0.0  # look-ups see it from this reading of the monotonic clock on
+    transmitted: bool = False
+    acknowledged: bool = False
+    acknowledges_at: float | None = None  # when the buyer will by itself
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the buyer has acknowledged by now."""
+        return self.acknowledged or (self.acknowledges_at is not None and time.monotonic() >= self.acknowledges_at)
 
 
 class Authority:
     """Everything that the authority knows and answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.committed = ""  # what the call under way has done
+        self.caller: Business | None = None  # whose keys it came with; None: an integrator's, good for all
+        self._key = ""
+        self.notices = Notices(settings)
+        self.exchange = Exchange(self)
         self.signed: dict[str, Signed] = {}
         self.rejected: list[dict[str, str]] = []
         self.sign_attempts: Counter[str] = Counter()
@@ -61,6 +88,7 @@ class Authority:
             ("GET", "/api/v1/invoice/resources/{name}", self.resource),
         )
         self._closed = Routes(
+            *self.exchange.table,
             ("GET", "/api/v1/entity", self.entities),
             ("GET", "/api/v1/entity/{id}", self.entity),
             ("POST", "/api/v1/invoice/irn/validate", self.validate_irn),
@@ -79,68 +107,85 @@ class Authority:
         if found is None:
             found = self._closed.find(request.method, parts)
             if found is None:
-                return _no_route()
-            keys = (request.headers.get("x-api-key"), request.headers.get("x-api-secret"))
-            if keys != (API_KEY, API_SECRET):
-                return _error(400, "handler", "", "unable to validate api key")
+                return no_route()
+            if not self._knows(request):
+                return error(400, "handler", "", KEY_PROBLEM)
         handler, values = found
         return self._refusing(handler, request, values)
 
+    def _knows(self, request: Request) -> bool:
+        """Tell whether the keys are right for this call, and keep whose they are."""
+        key, secret = request.headers.get("x-api-key", ""), request.headers.get("x-api-secret", "")
+        if key in self.settings.mbs_refused_keys:
+            return False
+        about_entities = request.path.startswith(("/api/v1/entity", "/api/v1/utilities"))
+        self._key = key
+        self.caller = business_with_key(key, secret)
+        if self.caller is not None:
+            return True
+        if self.settings.mbs_entity_needs_si:
+            return (key, secret) == ((SI_KEY, SI_SECRET) if about_entities else (API_KEY, API_SECRET))
+        return (key, secret) in ((API_KEY, API_SECRET), (SI_KEY, SI_SECRET))
+
     def _refusing(self, handler: Callable[..., Response], request: Request, values: list[str]) -> Response:
         side = "entity_actions" if "/entity" in request.path else "invoice_actions"
+        side = "transmit_actions" if "/transmit/" in request.path else side
         try:
             return handler(request, *values)
         except Refused as refusal:
             if request.method == "POST":
                 self.rejected.append({"irn": irn_in(request.body), "details": refusal.details, "path": request.path})
-            return _error(400, side, refusal.details, refusal.public_message or FAILED)
+            return error(400, side, refusal.details, refusal.public_message or FAILED)
 
     # Entities, code lists.
 
     def health(self, request: Request) -> Response:
         """GET /api: the one answer without an envelope."""
-        return _answer_raw(200, {"healthy": True})
+        return answer_raw(200, {"healthy": True})
 
     def resource(self, request: Request, name: str) -> Response:
         """GET /invoice/resources/{name}."""
-        return _answer(200, resources()[name]) if name in resources() else _no_route()
+        if self.settings.mbs_resources_down:
+            return error(500, "handler", "", "an internal error has occurred")
+        return answer(200, resources()[name]) if name in resources() else no_route()
 
     def entities(self, request: Request) -> Response:
         """GET /entity."""
         wanted = request.argument("reference")
-        shown = [business.entity() for business in BUSINESSES]
-        return _list(request, [entity for entity in shown if wanted in ("", entity["reference"])])
+        other = self.settings.mbs_template_service_id
+        shown = [business.entity(other) for business in BUSINESSES if self.caller in (None, business)]
+        return listing(request, [entity for entity in shown if wanted in ("", entity["reference"])])
 
     def entity(self, request: Request, entity_id: str) -> Response:
         """GET /entity/{id}."""
         check_uuid(entity_id)
         for business in BUSINESSES:
-            if business.entity_id == entity_id.lower():
-                return _answer(200, business.entity())
-        return _error(404, "entity_actions", "entity not found", "entity not found")
+            if business.entity_id == entity_id.lower() and self.caller in (None, business):
+                return answer(200, business.entity(self.settings.mbs_template_service_id))
+        return error(404, "entity_actions", "entity not found", "entity not found")
 
     # Documents.
 
     def validate_irn(self, request: Request) -> Response:
         """POST /invoice/irn/validate."""
-        body = _decoded(request.body)
+        body = decoded(request.body)
         values: dict[str, str] = {}
         for name in ("invoice_reference", "business_id", "irn"):
             value = body.get(name) if isinstance(body, dict) else None
             if not isinstance(value, str) or not value:
                 raise Refused(f"irnvalidationrequest.{name.replace('_', '')} is required")
             values[name] = value
-        business = _known_business(values["business_id"])
+        business = self._own_business(values["business_id"])
         number, _ = _irn_parts(values["irn"], business)
         if number != values["invoice_reference"]:
             raise Refused("invoice reference does not match the irn, refer to the template", "irn validation failed")
         self._check_unused(values["irn"], business, number)
-        return _answer(200, {"ok": True})
+        return answer(200, {"ok": True})
 
     def validate(self, request: Request) -> Response:
         """POST /invoice/validate."""
         self._judge(request.body)
-        return _answer(200, {"ok": True})
+        return answer(200, {"ok": True})
 
     def sign(self, request: Request) -> Response:
         """POST /invoice/sign: register the document."""
@@ -154,17 +199,19 @@ class Authority:
             payment_status=document.get("payment_status") or "PENDING",
             signed_at=now_text(),
             sums_ok=sums_ok(document),
+            seen_from=time.monotonic() + self.settings.mbs_confirm_lag_s,
         )
+        self.committed = "sign"
         self._numbers[business.business_id, number] = irn
-        return _answer(201, {"ok": True})
+        return answer(201, {"ok": True})
 
     def _judge(self, body: bytes) -> tuple[dict[str, Any], Business, str]:
         """Return the document, its business and its number; raises Refused with the first thing that is wrong."""
-        document = _decoded(body)
-        check_document(document)
-        business = _known_business(document["business_id"])
+        document = decoded(body)
+        check_document(document, strictness(self.settings))
+        business = self._own_business(document["business_id"])
         number, issued = _irn_parts(document["irn"], business)
-        if issued != document["issue_date"]:
+        if self.settings.mbs_date_is_issue_date and issued != document["issue_date"]:
             raise Refused(
                 f"the date of the irn is not the issue date, refer to the template {business.irn_template}",
                 "irn validation failed",
@@ -185,52 +232,78 @@ class Authority:
 
     def confirm(self, request: Request, irn: str) -> Response:
         """GET /invoice/confirm/{irn}."""
-        signed = self.signed.get(irn)
+        signed = self.seen(irn)
         if signed is None:
-            return _unknown_irn()
-        return _answer(200, {
+            return unknown_irn()
+        return answer(200, {
             "issue_date": signed.document["issue_date"],
             "due_date": signed.document.get("due_date"),
             "sync_date": signed.signed_at[:10],
             "payment_status": signed.payment_status,
-            "transmitted": False,
-            "delivered": False,
+            "transmitted": signed.transmitted,
+            "delivered": signed.delivered,
         })  # fmt: skip
 
     def update(self, request: Request, irn: str) -> Response:
         """PATCH /invoice/update/{irn}: set the payment status."""
-        signed = self.signed.get(irn)
+        signed = self.seen(irn)
         if signed is None:
-            return _unknown_irn()
-        body = _decoded(request.body)
+            return unknown_irn()
+        body = decoded(request.body)
         status = body.get("payment_status") if isinstance(body, dict) else None
         if not status:
             raise Refused("updaterequest.paymentstatus is required")
-        if status not in PAYMENT_STATUSES:
-            raise Refused(f"updaterequest.paymentstatus must be one of {' '.join(PAYMENT_STATUSES)}")
+        words = ("PENDING", "PAID", *self.settings.mbs_status_words)
+        if status not in words:
+            raise Refused(f"updaterequest.paymentstatus must be one of {' '.join(words)}")
         signed.payment_status = status
-        return _answer(200, {"ok": True})
+        self.committed = "update"
+        return answer(200, {"ok": True})
 
     def search(self, request: Request, business_id: str) -> Response:
         """GET /invoice/{business_id}: registered documents, newest first unless asked otherwise."""
         check_uuid(business_id)
         filters = {name: request.argument(name) for name in FILTERS if request.argument(name)}
-        mine = [signed for signed in self.signed.values() if signed.business.business_id == business_id.lower()]
+        now = time.monotonic()
+        mine = [
+            signed
+            for signed in self.signed.values()
+            if signed.business.business_id == business_id.lower()
+            and self.caller in (None, signed.business)
+            and signed.seen_from <= now
+        ]
         if request.argument("sort_direction_desc", "true") != "false":
             mine.reverse()
         items = [_item(signed) for signed in mine]
-        return _list(request, [item for item in items if _fits(item, filters)])
+        return listing(request, [item for item in items if _fits(item, filters)])
 
     def download(self, request: Request, irn: str) -> Response:
-        """GET /invoice/download/{irn}: the document, AES-256-CFB under `pub` + 8 characters of the API key."""
-        signed = self.signed.get(irn)
+        """GET /invoice/download/{irn}: the document, AES-256-CFB under `pub` + 8 characters of the
+        caller's API key, or under the key of its own that the settings name."""
+        signed = self.seen(irn)
         if signed is None:
-            return _unknown_irn()
+            return unknown_irn()
         pub, vector = secrets.token_urlsafe(18), os.urandom(16)
-        encryptor = Cipher(AES((pub + API_KEY[:8]).encode()), CFB(vector)).encryptor()
+        other_key = self.settings.mbs_download_key
+        key = b64decode(other_key) if other_key else (pub + self._key[:8]).encode()
+        encryptor = Cipher(AES(key), CFB(vector)).encryptor()
         encrypted = encryptor.update(signed.body) + encryptor.finalize()
         text = urlsafe_b64encode(encrypted).decode().rstrip("=")
-        return _answer(200, {"iv_hex": vector.hex(), "pub": pub, "data": text})
+        return answer(200, {"iv_hex": vector.hex(), "pub": pub, "data": text})
+
+    def seen(self, irn: str) -> Signed | None:
+        """Return what a look-up of this IRN finds now for the caller."""
+        signed = self.signed.get(irn)
+        if signed is None or signed.seen_from > time.monotonic() or self.caller not in (None, signed.business):
+            return None
+        return signed
+
+    def _own_business(self, business_id: str) -> Business:
+        check_uuid(business_id)
+        business = business_of(business_id)
+        if business is None or self.caller not in (None, business):
+            raise Refused(f"{ROOT}.businessid does not belong to a known business")
+        return business
 
     def report(self, with_documents: bool) -> dict[str, Any]:
         """Return what was registered and refused, for the control endpoint."""
@@ -265,24 +338,6 @@ def _report_line(signed: Signed, with_documents: bool) -> dict[str, Any]:
     return line | {"document": orjson.Fragment(signed.body)} if with_documents else line
 
 
-def _decoded(body: bytes) -> Any:
-    def refuse(word: str) -> None:
-        raise Refused(f"invalid character '{word[0]}' looking for beginning of value")
-
-    try:
-        return json.loads(body, parse_float=Decimal, parse_constant=refuse)
-    except ValueError:
-        raise Refused("invalid character in the body: it is not JSON") from None
-
-
-def _known_business(business_id: str) -> Business:
-    check_uuid(business_id)
-    business = business_of(business_id)
-    if business is None:
-        raise Refused(f"{ROOT}.businessid does not belong to a known business")
-    return business
-
-
 def _irn_parts(irn: str, business: Business) -> tuple[str, str]:
     """Return an IRN's invoice number and its date as YYYY-MM-DD; raises Refused when it breaks the template."""
     number, service_id, issued = [*irn.split("-"), "", ""][:3]
@@ -304,7 +359,7 @@ def _item(signed: Signed) -> dict[str, Any]:
     return {
         "irn": signed.irn,
         "payment_status": signed.payment_status,
-        "entry_status": "TRANSMITTING",  # the only value ever seen
+        "entry_status": "TRANSMITTING",  # the only value ever seen, transmitted or not
         "invoice_type_code": document["invoice_type_code"],
         "issue_date": f"{document['issue_date']}T00:00:00Z",
         "issue_time": document.get("issue_time") or "",
@@ -320,49 +375,3 @@ def _fits(item: dict[str, Any], filters: dict[str, str]) -> bool:
         str(item[name] or "").removesuffix("T00:00:00Z") == wanted.removesuffix("T00:00:00Z")
         for name, wanted in filters.items()
     )
-
-
-def _list(request: Request, found: list[dict[str, Any]]) -> Response:
-    size = _positive(request.argument("size"), 10, MAX_PAGE)
-    page = _positive(request.argument("page"), 1, 2**31)
-    shown = found[(page - 1) * size : page * size]
-    facts = {
-        "page": page,
-        "size": size,
-        "hasNextPage": page * size < len(found),
-        "hasPreviousPage": page > 1,
-        "totalCount": len(found),
-    }
-    return _answer(200, {"items": shown or None, "page": facts, "attributes": None})
-
-
-def _positive(text: str, default: int, most: int) -> int:
-    return min(int(text), most) if text.isascii() and text.isdigit() and int(text) else default
-
-
-def _answer_raw(status: int, content: Any) -> Response:
-    response = json_response(status, content)
-    response.content_type = "application/json; charset=utf-8"
-    response.headers["Cache-Control"] = "private"
-    return response
-
-
-def _answer(status: int, data: Any) -> Response:
-    return _answer_raw(status, {"code": status, "data": data})
-
-
-def _error(status: int, side: str, details: str, public_message: str) -> Response:
-    error = {"id": str(uuid4()), "handler": side}
-    if details:
-        error["details"] = details
-    error["public_message"] = public_message
-    return _answer_raw(status, {"code": status, "data": None, "message": "error has occurred", "error": error})
-
-
-def _unknown_irn() -> Response:
-    return _error(404, "invoice_actions", "record not found", "no record was found for this irn")
-
-
-def _no_route() -> Response:
-    message = "no route found for this path. kindly check your request and try again"
-    return _answer_raw(404, {"code": 404, "data": None, "message": message})

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -38,9 +39,19 @@ class Business:
         return (self.entity_id.split("-")[1] + self.business_id.split("-")[1]).upper()
 
     @property
+    def api_key(self) -> str:
+        """The key of the pair that is this business's own; integrators' pairs are good for every business."""
+        return str(uuid5(NAMESPACE_URL, self.business_id))
+
+    @property
+    def api_secret(self) -> str:
+        """The secret that goes with it: 100 characters."""
+        return hashlib.sha512(self.business_id.encode()).hexdigest()[:100]
+
+    @property
     def irn_template(self) -> str:
         """The template text that the entity call shows."""
-        return "{{invoice_id(e.g:INV00XXX)}}-" + self.service_id + "-{{YYYYMMDD(e.g:20250629)}}"
+        return _template(self.service_id)
 
     @property
     def certificate(self) -> str:
@@ -85,11 +96,13 @@ class Business:
             "country": "NG",
             "irn_template": self.irn_template,
             "service_id": self.service_id,
+            "api_key": self.api_key,
+            "api_secret": self.api_secret,
             "key_file": {"public_key": self.public_key, "certificate": self.certificate},
         }
 
-    def entity(self) -> dict[str, Any]:
-        """Return the entity as the authority's own API shows it."""
+    def entity(self, other_service_id: str = "") -> dict[str, Any]:
+        """Return the entity as the authority's own API shows it, with another service id in its template if given."""
         return {
             "id": self.entity_id,
             "reference": self.service_id.lower(),
@@ -113,7 +126,7 @@ class Business:
                     "is_realtime_reporting": False,
                     "notification_channels": "",
                     "erp_system": "",
-                    "irn_template": self.irn_template,
+                    "irn_template": _template(other_service_id or self.service_id),
                     "is_active": True,
                 }
             ],
@@ -139,6 +152,15 @@ BUSINESSES = (
         "Bottles drinks and runs three shops", "8 Example Road", "Port Harcourt", "500101", "NG-RI", "", "Food",
     ),
 )  # fmt: skip
+
+
+def _template(service_id: str) -> str:
+    return "{{invoice_id(e.g:INV00XXX)}}-" + service_id + "-{{YYYYMMDD(e.g:20250629)}}"
+
+
+def business_with_key(api_key: str, api_secret: str) -> Business | None:
+    """Return the business whose own pair this is, or None."""
+    return next((known for known in BUSINESSES if (known.api_key, known.api_secret) == (api_key, api_secret)), None)
 
 
 def business_of(business_id: str) -> Business | None:

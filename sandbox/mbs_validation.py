@@ -2,29 +2,24 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 from sandbox import mbs_codes
+from sandbox.mbs_envelope import Refused
+from sandbox.mbs_settings import STATUS_WORDS, MbsSettings
 
 ROOT = "invoicerequest.invoice"
 INVOICE_KINDS = ("B2B", "B2C", "B2G")
-PAYMENT_STATUSES = ("PENDING", "PAID", "REJECTED", "CANCELED")
+PAYMENT_STATUSES = ("PENDING", "PAID", *STATUS_WORDS)
 NOTES_THAT_REFER = ("380", "384", "393")  # credit note, debit note, self-billed credit note
 IRN = re.compile(r"[A-Za-z0-9]+-[A-Za-z0-9]{8}-\d{8}")
 MAX_IRN = 50
 
 Rule = Callable[[Any], str]  # returns what is wrong, "" when nothing is
-
-
-class Refused(Exception):
-    """The document is refused; `details` and `public_message` go into the authority's envelope."""
-
-    def __init__(self, details: str, public_message: str = "") -> None:
-        super().__init__(details)
-        self.details = details
-        self.public_message = public_message
 
 
 class Field(NamedTuple):
@@ -35,6 +30,33 @@ class Field(NamedTuple):
     required: bool = False
     rule: Rule | None = None
     fields: tuple["Field", ...] = ()
+    zero_is_absent: bool = False
+
+
+@dataclass(frozen=True)
+class Strictness:
+    """What no source settles, so that a client must live with either."""
+
+    place_required: bool = False
+    isic_accepted: bool = True
+    unit_of_three: bool = True
+    exempted_known: bool = True
+    status_words: tuple[str, ...] = STATUS_WORDS
+    whole_quantity: bool = False
+    refuse_zero: bool = False
+
+
+def strictness(settings: MbsSettings) -> Strictness:
+    """Return the strictness that the settings ask for."""
+    return Strictness(
+        place_required=settings.mbs_place_required,
+        isic_accepted=settings.mbs_isic_accepted,
+        unit_of_three=settings.mbs_unit_of_three,
+        exempted_known=settings.mbs_exempted_known,
+        status_words=tuple(settings.mbs_status_words),
+        whole_quantity=settings.mbs_whole_quantity,
+        refuse_zero=settings.mbs_refuse_zero,
+    )
 
 
 def at_least(low: int) -> Rule:
@@ -188,21 +210,61 @@ DOCUMENT = (
     Field("invoice_line", "list", True, None, LINE),
 )  # fmt: skip
 
-GO_TYPES = {"string": "string", "number": "float64", "bool": "bool", "object": "struct", "list": "[]struct"}
+
+@cache
+def document_fields(strict: Strictness) -> tuple[Field, ...]:
+    """Return the document's fields as this strictness has them."""
+    return tuple(_tuned(field, strict) for field in DOCUMENT)
+
+
+def _tuned(field: Field, strict: Strictness) -> Field:
+    changes: dict[str, Any] = {"fields": tuple(_tuned(inner, strict) for inner in field.fields)}
+    if field.name in ("lga", "state") and strict.place_required:
+        changes["required"] = True
+    if field.name == "price_unit" and not strict.unit_of_three:
+        changes["rule"] = None
+    if field.name == "invoiced_quantity" and strict.whole_quantity:
+        changes["type"] = "whole"
+    if field.name == "payment_status":
+        changes["rule"] = one_of("PENDING", "PAID", *strict.status_words)
+    if field.type == "number" and field.required and strict.refuse_zero:
+        changes["zero_is_absent"] = True
+    if field.name == "id" and field.rule is CATEGORY[0].rule and not strict.exempted_known:
+        changes["rule"] = _without_exempted
+    return field._replace(**changes)
+
+
+def _without_exempted(value: str) -> str:
+    text = "must be a valid tax category, refer to the invoice resource apis"
+    known = CATEGORY[0].rule
+    return text if value == "EXEMPTED" or known is None else known(value)
+
+
+GO_TYPES = {
+    "whole": "int64",
+    "string": "string",
+    "number": "float64",
+    "bool": "bool",
+    "object": "struct",
+    "list": "[]struct",
+}
 JSON_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,), "number": (int, Decimal), "bool": (bool,), "object": (dict,), "list": (list,),
+    "whole": (int,), "string": (str,), "number": (int, Decimal), "bool": (bool,), "object": (dict,), "list": (list,),
 }  # fmt: skip
 
 
-def check_document(document: Any) -> None:
+def check_document(document: Any, strict: Strictness = Strictness()) -> None:
     """Judge a decoded document (numbers as int or Decimal) by itself; raises Refused with the first error."""
     if not isinstance(document, dict):
         raise Refused(f"json: cannot unmarshal {_go_word(document)} into Go value of type InvoiceRequest")
-    _check_types(DOCUMENT, document, "")
+    fields = document_fields(strict)
+    _check_types(fields, document, "")
     business_id = document.get("business_id") or ""
     if business_id:
         check_uuid(business_id)
-    _check_fields(DOCUMENT, document, ROOT)
+    _check_fields(fields, document, ROOT)
+    if not strict.isic_accepted:
+        _check_goods_only(document)
     _check_together(document)
 
 
@@ -221,7 +283,9 @@ def _check_types(fields: tuple[Field, ...], values: dict[str, Any], path: str) -
         if value is None:
             continue
         where = f"{path}.{field.name}".lstrip(".")
-        if not isinstance(value, JSON_TYPES[field.type]) or (field.type == "number" and isinstance(value, bool)):
+        if not isinstance(value, JSON_TYPES[field.type]) or (
+            field.type in ("number", "whole") and isinstance(value, bool)
+        ):
             raise Refused(
                 f"json: cannot unmarshal {_go_word(value)} into Go struct field InvoiceRequest.{where} "
                 f"of type {GO_TYPES[field.type]}"
@@ -247,7 +311,7 @@ def _check_fields(fields: tuple[Field, ...], values: dict[str, Any], path: str) 
     for field in fields:
         value = values.get(field.name)
         where = f"{path}.{field.name.replace('_', '')}"
-        if value is None or value in ("", []):
+        if value is None or value in ("", []) or (field.zero_is_absent and value == 0):
             # An optional text that is empty counts as absent, as Go's omitempty has it.
             if field.required:
                 raise Refused(f"{where} is required")
@@ -276,6 +340,12 @@ def _check_classification(line: dict[str, Any], where: str) -> None:
     for name, there in zip(names, given, strict=True):
         if not there:
             raise Refused(f"{where}.{name} is required")
+
+
+def _check_goods_only(document: dict[str, Any]) -> None:
+    for position, line in enumerate(document["invoice_line"]):
+        if not line.get("hsn_code"):
+            raise Refused(f"{ROOT}.invoiceline[{position}].hsncode is required")
 
 
 def _check_together(document: dict[str, Any]) -> None:

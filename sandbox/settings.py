@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from sandbox.mbs_settings import MBS_CHECKS, MbsSettings
+
 FAILURE_KEYS = {"method", "path_prefix", "status", "body", "headers", "times", "drop"}
 
 RATE_LIMITS = ("ten_secondly", "search", "daily")
 
 
 @dataclass
-class Settings:
+class Settings(MbsSettings):
     """Size and seed of the data, limits, delays in milliseconds, token life in seconds, planned failures, switches."""
 
     deals: int = 250
@@ -123,6 +125,7 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "webhook_shuffle": (_switch, "true or false"),
     "webhook_timeout_s": (lambda value: _number(value) and value > 0, "a number of seconds above 0"),
     "webhook_retry_gaps": (_gaps, "a list of seconds"),
+    **MBS_CHECKS,
 }
 
 

@@ -70,9 +70,20 @@ SQUARE_APPLICATION_ID = env.str("SQUARE_APPLICATION_ID", "")
 SQUARE_APPLICATION_SECRET = env.str("SQUARE_APPLICATION_SECRET", "")
 SQUARE_WEBHOOK_KEYS = env.list("SQUARE_WEBHOOK_KEYS", default=[])
 
-MBS_BASE_URL = env.str("MBS_BASE_URL", "https://api.firsmbs.com").rstrip("/")
+# The address that goes with our environment; another one is checked against it before anything is sent.
+_mbs = "https://eivc-k6z6d.ondigitalocean.app" if ENVIRONMENT == "sandbox" else "https://api.firsmbs.com"
+MBS_BASE_URL = (env.str("MBS_BASE_URL", "") or _mbs).rstrip("/")
 MBS_API_KEY = env.str("MBS_API_KEY", "")
 MBS_API_SECRET = env.str("MBS_API_SECRET", "")
+MBS_SI_API_KEY = env.str("MBS_SI_API_KEY", "")
+MBS_SI_API_SECRET = env.str("MBS_SI_API_SECRET", "")
+MBS_KEY_GROUPS = env.dict("MBS_KEY_GROUPS", default={})
+MBS_ENVIRONMENT = env.str("MBS_ENVIRONMENT", "")
+MBS_DOWNLOAD_KEY_FORM = env.str("MBS_DOWNLOAD_KEY_FORM", "pub")
+MBS_DOWNLOAD_KEY = env.str("MBS_DOWNLOAD_KEY", "")
+MBS_VOID_WORD = env.str("MBS_VOID_WORD", "REJECTED")
+MBS_INTEGRATOR_SERVICE_ID = env.str("MBS_INTEGRATOR_SERVICE_ID", "")
+MBS_WEBHOOK_KEY = env.str("MBS_WEBHOOK_KEY", "")
 MBS_QR_SUFFIX = env.str("MBS_QR_SUFFIX", "unix")
 MBS_RESOLVE_WAIT_SECONDS = env.int("MBS_RESOLVE_WAIT_SECONDS", 30)
 

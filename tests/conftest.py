@@ -54,6 +54,7 @@ def sandbox(_sandbox_process: SandboxProcess, settings: Any) -> SandboxProcess:
     _sandbox_process.reset()
     for name in ("HUBSPOT_API_BASE", "HUBSPOT_APP_BASE", "MBS_BASE_URL"):
         setattr(settings, name, _sandbox_process.url)
+    settings.ENVIRONMENT = "sandbox"
     settings.HUBSPOT_CLIENT_ID = "sandbox-client"
     settings.HUBSPOT_CLIENT_SECRET = "sandbox-secret"
     return _sandbox_process

@@ -99,6 +99,15 @@ class SandboxProcess:
         """Give a deal one more line item and return its id; the deal's modification time does not move."""
         return str(self.post("/_control/hubspot/lines", {"deal_id": deal_id, "properties": properties})["id"])
 
+    def mbs_fault(self, kind: str, path_prefix: str = "/", **what: Any) -> None:
+        """Plan one of the authority's bad days; the package's docstring lists the kinds."""
+        self.set(mbs_faults=[{"kind": kind, "path_prefix": path_prefix, **what}])
+
+    def mbs_log(self) -> list[dict[str, Any]]:
+        """Return the authority's witness log."""
+        found: list[dict[str, Any]] = self.get("/_control/mbs/log")
+        return found
+
     def webhooks(self) -> dict[str, Any]:
         """Return how many webhook requests were sent, delivered, given up and are open, and the last 200."""
         found: dict[str, Any] = self.get("/_control/webhooks")

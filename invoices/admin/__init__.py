@@ -1,7 +1,17 @@
 """Sellers, their invoices and every attempt to hand one in, in the admin."""
 
 from invoices.admin.business import BusinessAdmin, NumberSeriesAdmin
+from invoices.admin.exchange import AuthorityNoticeAdmin, ExchangeAdmin
 from invoices.admin.invoice import InvoiceAdmin, SubmissionAdmin
 from invoices.admin.standing import BreakerAdmin, ProposalAdmin
 
-__all__ = ["BreakerAdmin", "BusinessAdmin", "InvoiceAdmin", "NumberSeriesAdmin", "ProposalAdmin", "SubmissionAdmin"]
+__all__ = [
+    "AuthorityNoticeAdmin",
+    "BreakerAdmin",
+    "BusinessAdmin",
+    "ExchangeAdmin",
+    "InvoiceAdmin",
+    "NumberSeriesAdmin",
+    "ProposalAdmin",
+    "SubmissionAdmin",
+]

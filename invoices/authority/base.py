@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,80 @@ class LookupFailed(Answer):
     sentence: str
 
 
+@dataclass(frozen=True, slots=True)
+class Offline(Answer):
+    """The buyer's access point cannot be reached; nothing was queued on the other side."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded(Answer):
+    """The authority's copy of a document, decrypted; `response` is left empty, the copy is in `document`."""
+
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Undecipherable(Answer):
+    """The authority sent a copy that these keys do not open."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnabledBusiness:
+    """One business of a taxpayer as the authority shows it; `service_id` is "" where its template has none."""
+
+    business_id: str
+    name: str
+    tin: str
+    irn_template: str
+    service_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntityFound(Answer):
+    """A taxpayer and its businesses."""
+
+    entity_id: str
+    businesses: tuple[EnabledBusiness, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartyFound(Answer):
+    """Who is behind a TIN on the exchange; "" where the authority names nobody."""
+
+    name: str
+    tin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Answer):
+    """One of the authority's code lists, row by row as it came; `response` is left empty."""
+
+    rows: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VatReport:
+    """What is reported of an invoice once it is paid. Every value goes out as text."""
+
+    agent_tin: str
+    beneficiary_tin: str
+    irn: str
+    currency: str
+    item_description: str
+    base_amount: str
+    vat_calculated: str
+    vat_rate: str
+    vat_status: str
+    other_taxes: str
+    total_amount: str
+    transaction_date: str
+    integrator_service_id: str
+
+
 Verdict = Accepted | Rejected | Unclear | CredentialsRefused
 Lookup = Found | Absent | LookupFailed | CredentialsRefused
 
@@ -79,6 +153,27 @@ class Authority(Protocol):
 
     def __init__(self, *, api_key: str, api_secret: str) -> None:
         """Take the keys; "" where there is none."""
+
+    def transmit(self, irn: str) -> Verdict | Offline:
+        """Ask for the document to be passed to the buyer's access point. Never repeated by the client."""
+
+    def update_payment_status(self, irn: str, status: str) -> Verdict:
+        """Set PENDING, PAID or the word for a void; setting it twice is harmless."""
+
+    def report_vat(self, report: VatReport) -> Verdict:
+        """Report the VAT of a paid invoice. No look-up tells whether it arrived, so it is never repeated blindly."""
+
+    def download(self, irn: str) -> Downloaded | Absent | Undecipherable | LookupFailed | CredentialsRefused:
+        """Return the authority's copy of a document."""
+
+    def entity(self, entity_id: str) -> EntityFound | Absent | LookupFailed | CredentialsRefused:
+        """Return a taxpayer with its businesses and their IRN templates."""
+
+    def lookup_tin(self, tin: str) -> PartyFound | Absent | Offline | LookupFailed | CredentialsRefused:
+        """Ask who is behind a TIN on the exchange."""
+
+    def resources(self, name: str) -> Listed | LookupFailed:
+        """Return a code list, for example "tax-categories"; needs no keys."""
 
     def validate(self, body: bytes) -> Verdict:
         """Ask whether the document would be accepted; changes nothing there."""

@@ -2,58 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from typing import Any
+from urllib.parse import quote
 
 import orjson
-import requests
-from django.conf import settings
 
-from integrations.base.errors import IntegrationError, RequestRejected
-from integrations.base.http import ApiClient
+from integrations.base.errors import IntegrationError
 from invoices.authority.base import (
     Absent,
     Accepted,
-    Answer,
     CredentialsRefused,
+    Downloaded,
+    EntityFound,
     Found,
+    Listed,
     Lookup,
     LookupFailed,
-    Unclear,
+    Offline,
+    PartyFound,
+    Undecipherable,
+    VatReport,
     Verdict,
 )
-from invoices.authority.refusals import KEYS_REFUSED, is_about_keys, read_refusal, sentence_of
+from invoices.authority.decryption import CannotDecrypt, decrypted
+from invoices.authority.entities import businesses_in
+from invoices.authority.environment import mixed_environments
+from invoices.authority.refusals import read_transmit_refusal, read_write_refusal
+from invoices.authority.transport import LOOKUP_SECONDS, Transport, data_of, evidence_in, evidence_of
 
-CONNECT_SECONDS = 10.0
-LOOKUP_SECONDS = 30.0
-# Integrators chose 15 to 60 s; a sign that is cut short costs a look-up, so it gets the longest.
-SIGN_SECONDS = 60.0
-KEPT_CHARACTERS = 16_000
-NO_KEYS = (
-    "No API key for the tax authority is set for this business. "
-    "Give its key and secret on the business profile, then resume its submissions."
-)
+OFFLINE = "The access point of this taxpayer cannot be reached now."
 
 
-class MBSAuthority:
+class MBSAuthority(Transport):
     """The authority behind settings.MBS_BASE_URL, spoken to with one pair of keys."""
-
-    name = "The tax authority (MBS)"
-
-    def __init__(self, *, api_key: str, api_secret: str) -> None:
-        self._has_keys = bool(api_key and api_secret)
-        self._client = ApiClient(
-            provider="mbs",
-            name=self.name,
-            base_url=f"{settings.MBS_BASE_URL}/api/v1",
-            headers=lambda: {"x-api-key": api_key, "x-api-secret": api_secret},
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=LOOKUP_SECONDS,
-        )
-
-    def close(self) -> None:
-        """Close the pooled connections."""
-        self._client.close()
 
     def validate(self, body: bytes) -> Verdict:
         """Ask whether the document would be accepted."""
@@ -77,7 +60,7 @@ class MBSAuthority:
         """Look for the number among the business's invoices; no items means that it is not there."""
         answer = self._look_up(f"/invoice/{business_id}", params={"irn": irn})
         if isinstance(answer, Absent):  # a 404 here means that the business is unknown, not the invoice
-            return LookupFailed("The tax authority does not know this business.", **_evidence(answer))
+            return LookupFailed("The tax authority does not know this business.", **evidence_in(answer))
         if not isinstance(answer, tuple):
             return answer
         data, evidence = answer
@@ -98,61 +81,73 @@ class MBSAuthority:
             return Accepted({}, **answer[1])
         if isinstance(answer, CredentialsRefused):
             return answer
-        return LookupFailed("The tax authority did not say whether the keys are right.", **_evidence(answer))
+        return LookupFailed("The tax authority did not say whether the keys are right.", **evidence_in(answer))
 
-    def _hand_in(self, path: str, body: bytes) -> Verdict:
-        if not self._has_keys:
-            return CredentialsRefused(NO_KEYS)
-        try:
-            response = self._send("POST", path, body, None, SIGN_SECONDS)
-        except RequestRejected as refusal:
-            return read_refusal(refusal.status, refusal.body, _kept(refusal))
-        except IntegrationError as trouble:
-            return Unclear(trouble.sentence, http_status=trouble.status)
-        data = _data(response)
-        evidence = _evidence_of(response)
-        if response.status_code in (200, 201) and isinstance(data, dict) and data.get("ok") is True:
-            return Accepted({name: text for name, text in data.items() if isinstance(text, str)}, **evidence)
-        return Unclear("The tax authority's answer can be read neither as yes nor as no.", **evidence)
+    def transmit(self, irn: str) -> Verdict | Offline:
+        """Pass a signed document on to the buyer's access point."""
+        answer: Verdict | Offline = self._write("POST", f"/invoice/transmit/{quote(irn)}", b"{}", read_transmit_refusal)
+        return answer
 
-    def _look_up(self, path: str, params: dict[str, str] | None = None) -> Any:
-        """Return (data, evidence) of a 200, else a Lookup."""
-        if not self._has_keys:
-            return CredentialsRefused(NO_KEYS)
+    def update_payment_status(self, irn: str, status: str) -> Verdict:
+        """Set the payment status."""
+        body = orjson.dumps({"payment_status": status})
+        answer: Verdict = self._write("PATCH", f"/invoice/update/{quote(irn)}", body, read_write_refusal)
+        return answer
+
+    def report_vat(self, report: VatReport) -> Verdict:
+        """Report the VAT of a paid invoice."""
+        answer: Verdict = self._write("POST", "/vat/postpayment", orjson.dumps(asdict(report)), read_write_refusal)
+        return answer
+
+    def download(self, irn: str) -> Downloaded | Absent | Undecipherable | LookupFailed | CredentialsRefused:
+        """Return the authority's copy, opened with the key that settings.MBS_DOWNLOAD_KEY_FORM names."""
+        answer = self._look_up(f"/invoice/download/{quote(irn)}")
+        if not isinstance(answer, tuple):
+            return answer  # type: ignore[no-any-return]
+        data, evidence = answer
+        if not isinstance(data, dict):
+            return LookupFailed("The tax authority's copy of the document cannot be read.", **evidence)
         try:
-            response = self._send("GET", path, None, params, LOOKUP_SECONDS)
-        except RequestRejected as refusal:
-            return _refused_lookup(refusal)
+            document = decrypted(data, api_key=self._api_key)
+        except CannotDecrypt as problem:
+            return Undecipherable(str(problem), http_status=evidence["http_status"])
+        return Downloaded(document, http_status=evidence["http_status"])
+
+    def entity(self, entity_id: str) -> EntityFound | Absent | LookupFailed | CredentialsRefused:
+        """Return a taxpayer with its businesses."""
+        answer = self._look_up(f"/entity/{quote(entity_id)}")
+        if not isinstance(answer, tuple):
+            return answer  # type: ignore[no-any-return]
+        data, evidence = answer
+        if not isinstance(data, dict):
+            return LookupFailed("The tax authority's answer about the taxpayer cannot be read.", **evidence)
+        return EntityFound(str(data.get("id") or entity_id), businesses_in(data), **evidence)
+
+    def lookup_tin(self, tin: str) -> PartyFound | Absent | Offline | LookupFailed | CredentialsRefused:
+        """Ask who is behind a TIN."""
+        answer = self._look_up(f"/invoice/transmit/lookup/tin/{quote(tin)}")
+        if isinstance(answer, Absent) and "offline" in answer.response:
+            return Offline(OFFLINE, http_status=answer.http_status, response=answer.response)
+        if not isinstance(answer, tuple):
+            return answer  # type: ignore[no-any-return]
+        data, evidence = answer
+        party = data.get("accounting_customer_party") if isinstance(data, dict) else None
+        party = party if isinstance(party, dict) else {}
+        return PartyFound(str(party.get("party_name") or ""), str(party.get("tin") or ""), **evidence)
+
+    def resources(self, name: str) -> Listed | LookupFailed:
+        """Return a code list. Keys are sent where there are some: sources disagree on whether it wants them."""
+        mixed = mixed_environments()
+        if mixed:
+            return LookupFailed(mixed)
+        try:
+            response = self._send("GET", f"/invoice/resources/{quote(name)}", None, None, LOOKUP_SECONDS)
         except IntegrationError as trouble:
             return LookupFailed(trouble.sentence, http_status=trouble.status)
-        if response.status_code != 200:
-            return LookupFailed("The tax authority's answer cannot be read.", **_evidence_of(response))
-        return _data(response), _evidence_of(response)
-
-    def _send(
-        self, method: str, path: str, body: bytes | None, params: dict[str, str] | None, seconds: float
-    ) -> requests.Response:
-        # Nothing is repeated here, look-ups neither: the invoice's own schedule does that, and a claim's lease
-        # must outlast the slowest attempt.
-        return self._client.send(
-            method,
-            path,
-            params=params,
-            data=body,
-            content_type="application/json",
-            repeatable=False,
-            read_timeout=seconds,
-        )
-
-
-def _refused_lookup(refusal: RequestRejected) -> Lookup:
-    evidence: dict[str, Any] = {"http_status": refusal.status, "response": _kept(refusal)}
-    if is_about_keys(refusal.status, refusal.body):
-        return CredentialsRefused(KEYS_REFUSED, **evidence)
-    # An unknown route answers 404 as well, but without an `error`: that says nothing about the invoice.
-    if refusal.status == 404 and isinstance(refusal.body, dict) and isinstance(refusal.body.get("error"), dict):
-        return Absent(**evidence)
-    return LookupFailed(sentence_of(refusal.body) or refusal.sentence, **evidence)
+        data = data_of(response)
+        if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+            return LookupFailed("The tax authority's code list cannot be read.", **evidence_of(response))
+        return Listed(tuple(data), http_status=response.status_code)
 
 
 def _found(data: dict[str, Any], evidence: dict[str, Any]) -> Found:
@@ -171,23 +166,3 @@ def _day(text: Any) -> date | None:
         return date.fromisoformat(str(text)[:10])
     except ValueError:
         return None
-
-
-def _data(response: requests.Response) -> Any:
-    try:
-        body = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        return None
-    return body.get("data") if isinstance(body, dict) else None
-
-
-def _evidence(answer: Answer) -> dict[str, Any]:
-    return {"http_status": answer.http_status, "response": answer.response}
-
-
-def _evidence_of(response: requests.Response) -> dict[str, Any]:
-    return {"http_status": response.status_code, "response": response.text[:KEPT_CHARACTERS]}
-
-
-def _kept(refusal: RequestRejected) -> str:
-    return "" if refusal.body is None else orjson.dumps(refusal.body).decode()[:KEPT_CHARACTERS]

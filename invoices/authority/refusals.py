@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from invoices.authority.base import CredentialsRefused, Rejected, Unclear, Verdict
+from invoices.authority.base import CredentialsRefused, Offline, Rejected, Unclear, Verdict
 
 KEYS_REFUSED = (
     "The tax authority refuses the API keys of this business. "
@@ -48,6 +48,11 @@ LEAVES = {
     "name": ("name", "name"),
     "id": ("tax_category", "tax category"),
 }
+BUYER_OFFLINE = "The buyer's access point cannot be reached now, so the invoice was not passed on. It is tried again."
+NO_WEBHOOK = (
+    "The tax authority passes nothing on before its webhook is set up. Put the webhook address into the authority's "
+    "dashboard, then choose Transmit now."
+)
 SELLER_WHERE = "Correct it on your organization's business profile in the admin."
 SOURCE_WHERE = "Correct it where the deal or sale is kept and sync again; the number stays."
 OURS_WHERE = "This is not a fact of yours: tell support, with this invoice's number."
@@ -77,6 +82,32 @@ def read_refusal(status: int | None, body: Any, kept: str) -> Verdict:
     if ABOUT_THE_DOCUMENT.search(said):
         return Rejected(f"The tax authority says: {sentence}", **_number_or_ours(said), **evidence)
     return Unclear(f"The tax authority says: {sentence}", **evidence)
+
+
+def read_write_refusal(status: int | None, body: Any, kept: str) -> Verdict:
+    """Say what a refusal of a payment status or a VAT report means.
+
+    What names a cause is a definite no; the words for "busy" are unclear; a 404 of an IRN is a no as well.
+    """
+    evidence: dict[str, Any] = {"http_status": status, "response": kept}
+    if is_about_keys(status, body):
+        return CredentialsRefused(KEYS_REFUSED, **evidence)
+    sentence = sentence_of(body)
+    said = str(_error(body).get("details") or "").lower()
+    is_named = status == 404 or (bool(said) and not any(text in said for text in AMBIGUOUS))
+    if status in (400, 404, 422) and _error(body) and is_named:
+        return Rejected(f"The tax authority says: {sentence}", **evidence)
+    return Unclear(sentence or "The tax authority answered in a way that cannot be read.", **evidence)
+
+
+def read_transmit_refusal(status: int | None, body: Any, kept: str) -> Verdict | Offline:
+    """Say what a refusal to transmit means: the buyer's side is away, our webhook is not set up, or as above."""
+    said = f"{_error(body).get('details') or ''} {_public(body)}".lower()
+    if "offline" in said and not is_about_keys(status, body):
+        return Offline(BUYER_OFFLINE, http_status=status, response=kept)
+    if "webhook" in said:
+        return Rejected(NO_WEBHOOK, "webhook", http_status=status, response=kept)
+    return read_write_refusal(status, body, kept)
 
 
 def is_about_keys(status: int | None, body: Any) -> bool:

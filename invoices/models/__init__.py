@@ -2,6 +2,7 @@
 
 from invoices.models.breaker import Breaker
 from invoices.models.business import Business, NumberSeries
+from invoices.models.exchange import AuthorityNotice, Exchange, ExchangeCall, Purpose, Stage
 from invoices.models.invoice import Invoice, InvoiceLine, VoidedFor
 from invoices.models.move import InvoiceMove
 from invoices.models.proposal import Proposal, ProposalState
@@ -13,14 +14,19 @@ __all__ = [
     "REGISTERED",
     "REMAKEABLE",
     "WAITING",
+    "AuthorityNotice",
     "Breaker",
     "Business",
+    "Exchange",
+    "ExchangeCall",
     "Invoice",
     "InvoiceLine",
     "InvoiceMove",
     "NumberSeries",
     "Proposal",
     "ProposalState",
+    "Purpose",
+    "Stage",
     "Status",
     "Step",
     "Submission",

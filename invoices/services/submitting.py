@@ -17,7 +17,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.module_loading import import_string
 from django_scopes import scope, scopes_disabled
 
 from accounts.models import Organization
@@ -25,6 +24,7 @@ from invoices.authority.base import Authority
 from invoices.models import REGISTERED, WAITING, Business, Invoice, Status
 from invoices.models.invoice import InvoiceQuerySet
 from invoices.services.attempting import Claim, Result, attempt
+from invoices.services.authority_keys import Group, authority_for
 from invoices.services.breaking import may_call, note_attempt
 from invoices.services.noting import settle_original
 
@@ -110,10 +110,7 @@ def resume_submissions(*, business: Business) -> None:
 
 def authority_for_business(business: Business) -> Authority:
     """Return the authority spoken to with the business's keys, or the operator's where it has none of its own."""
-    authority: type[Authority] = import_string(settings.TAX_AUTHORITY)
-    if business.api_key and business.api_secret:
-        return authority(api_key=business.api_key, api_secret=business.api_secret)
-    return authority(api_key=settings.MBS_API_KEY, api_secret=settings.MBS_API_SECRET)
+    return authority_for(business, Group.DOCUMENTS)
 
 
 @contextmanager
