@@ -80,7 +80,7 @@ def connect_with_key(request: HttpRequest, provider: str) -> HttpResponse:
             connection = connect_account(
                 organization=request.organization,  # type: ignore[attr-defined]
                 provider=provider,
-                tokens=Tokens(access_token=form.cleaned_data["key"].strip()),
+                tokens=Tokens(access_token=form.cleaned_data["key"]),
                 connected_by=request.user,  # type: ignore[arg-type]
             )
         except (ConnectRefused, IntegrationError) as problem:

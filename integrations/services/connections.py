@@ -82,6 +82,8 @@ def _save_connection(
     connection.connected_by = connected_by or connection.connected_by
     connection.last_good_call_at = timezone.now()
     connection.save()
+    if not tokens.refresh_token:  # a key does not renew itself, and must not be renewed by an older consent
+        Credential.objects.filter(connection=connection).delete()
     CredentialManager(connection.pk).store(tokens)
     return connection, was_disconnected
 
