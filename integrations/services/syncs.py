@@ -18,7 +18,7 @@ from integrations.base.http import LONG_WAIT, CallStatistics
 from integrations.base.records import Page
 from integrations.bulk import retry_deadlocks
 from integrations.models import Connection, RunStatus, StopRequest, SyncCursor, SyncRun
-from integrations.models.sync import FULL
+from integrations.models.sync import FULL, PREVIEW
 from integrations.services.connections import mark_needs_reauthorization, put_off, request_sync
 from integrations.services.quarantine import release, set_aside
 
@@ -204,7 +204,7 @@ def request_stop(*, run: SyncRun, request: StopRequest) -> bool:
 
 def request_full_read(*, connection: Connection) -> bool:
     """Let the next run read everything; return False while a run is under way."""
-    if connection.runs.filter(status=RunStatus.RUNNING).exists():
+    if connection.runs.filter(status=RunStatus.RUNNING).exclude(mode=PREVIEW).exists():
         return False
     cursors = SyncCursor.objects.filter(connection=connection)
     cursors.update(position={}, full_read_started_at=timezone.now(), window_since=None, window_until=None)
