@@ -18,7 +18,7 @@ from integrations.base.http import LONG_WAIT, CallStatistics
 from integrations.base.records import Page
 from integrations.bulk import retry_deadlocks
 from integrations.models import Connection, RunStatus, StopRequest, SyncCursor, SyncRun
-from integrations.models.sync import FULL
+from integrations.models.sync import FULL, PREVIEW
 from integrations.services.connections import mark_needs_reauthorization, put_off, request_sync
 from integrations.services.quarantine import release, set_aside
 
@@ -98,6 +98,7 @@ def run_sync(
         run = _start(connection, stream.name)
         try:
             plan = _planned(run, stream)
+            is_resumed = plan.cursor is not None and bool(plan.cursor.position)
             for page in stream.read(plan):
                 retry_deadlocks(partial(_commit_page, run, plan, page, stream))
                 _stop_when_not_active(connection)
@@ -115,7 +116,7 @@ def run_sync(
             reference = f"run {run.pk}"
             _finish(run, stream, RunStatus.FAILED, f"An error of ours stopped it. Tell support: {reference}.")
             raise
-        return _succeed(run, plan, stream)
+        return _succeed(run, plan, stream, is_resumed=is_resumed)
 
 
 def _stop_when_not_active(connection: Connection) -> None:
@@ -203,8 +204,9 @@ def request_stop(*, run: SyncRun, request: StopRequest) -> bool:
 
 
 def request_full_read(*, connection: Connection) -> bool:
-    """Let the next run read everything; return False while a run is under way."""
-    if connection.runs.filter(status=RunStatus.RUNNING).exists():
+    """Let the next run read everything; return False while a sync is under way."""
+    # A preview is no hindrance: it moves no cursor, and one whose worker died says RUNNING until the next preview.
+    if connection.runs.filter(status=RunStatus.RUNNING).exclude(mode=PREVIEW).exists():
         return False
     cursors = SyncCursor.objects.filter(connection=connection)
     cursors.update(position={}, full_read_started_at=timezone.now(), window_since=None, window_until=None)
@@ -233,7 +235,7 @@ def _drop_read(cursor: SyncCursor) -> None:
     cursor.save()
 
 
-def _succeed(run: SyncRun, plan: Plan, stream: StreamReader) -> SyncRun:
+def _succeed(run: SyncRun, plan: Plan, stream: StreamReader, *, is_resumed: bool) -> SyncRun:
     status, sentence = _ending(run, plan)
     with transaction.atomic():
         if plan.cursor is not None:
@@ -241,6 +243,10 @@ def _succeed(run: SyncRun, plan: Plan, stream: StreamReader) -> SyncRun:
                 plan.cursor.full_read_started_at if run.mode == FULL else plan.cursor.window_until
             )
             _drop_read(plan.cursor)
+        if is_resumed:
+            # It began perhaps days ago: what changed since then is wanted now, and not at the next night.
+            request_sync(connection=run.connection)
+            sentence += " It had begun earlier; what changed since then is read next."
         Connection.objects.filter(pk=run.connection_id).update(last_good_call_at=timezone.now())
         _finish(run, stream, status, sentence)
     return run
