@@ -232,6 +232,8 @@ class HubSpotConnector(CRMConnector):
 
         While these are stored, the lines of the next are fetched, and those after them are listed.
         """
+        if position.get("after") == "":
+            return  # the last page was stored, and nothing after it
         memory = PartyMemory()
         _ = self._context  # asked for here, so that the token is at hand before threads without a database need it
         with ThreadPoolExecutor(FETCHERS + 2) as pool:

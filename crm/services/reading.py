@@ -166,13 +166,13 @@ def _next_read(connection: Connection, *, full: bool, days_back: int) -> tuple[S
     cursor, _ = SyncCursor.objects.get_or_create(connection=connection, stream=STREAM)
     now = timezone.now()
     if full or cursor.complete_until is None or cursor.full_read_started_at is not None:
-        if full or cursor.full_read_started_at is None:
+        if full or cursor.full_read_started_at is None or not cursor.position:
             cursor.position, cursor.full_read_started_at = {}, now
             cursor.window_since = cursor.window_until = None
         mode = FULL
     else:
         mode = WINDOW
-        if cursor.window_until is None:
+        if cursor.window_until is None or not cursor.position:
             cursor.position, cursor.window_until = {}, now
             cursor.window_since = min(cursor.complete_until - OVERLAP, now - timedelta(days=days_back))
     cursor.save(update_fields=["position", "full_read_started_at", "window_since", "window_until", "updated_at"])

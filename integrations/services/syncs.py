@@ -98,6 +98,7 @@ def run_sync(
         run = _start(connection, stream.name)
         try:
             plan = _planned(run, stream)
+            is_resumed = plan.cursor is not None and bool(plan.cursor.position)
             for page in stream.read(plan):
                 retry_deadlocks(partial(_commit_page, run, plan, page, stream))
                 _stop_when_not_active(connection)
@@ -115,7 +116,7 @@ def run_sync(
             reference = f"run {run.pk}"
             _finish(run, stream, RunStatus.FAILED, f"An error of ours stopped it. Tell support: {reference}.")
             raise
-        return _succeed(run, plan, stream)
+        return _succeed(run, plan, stream, is_resumed=is_resumed)
 
 
 def _stop_when_not_active(connection: Connection) -> None:
@@ -240,7 +241,7 @@ def _drop_read(cursor: SyncCursor) -> None:
     cursor.save()
 
 
-def _succeed(run: SyncRun, plan: Plan, stream: StreamReader) -> SyncRun:
+def _succeed(run: SyncRun, plan: Plan, stream: StreamReader, *, is_resumed: bool) -> SyncRun:
     status, sentence = _ending(run, plan)
     with transaction.atomic():
         if plan.cursor is not None:
@@ -248,6 +249,10 @@ def _succeed(run: SyncRun, plan: Plan, stream: StreamReader) -> SyncRun:
                 plan.cursor.full_read_started_at if run.mode == FULL else plan.cursor.window_until
             )
             _drop_read(plan.cursor)
+        if is_resumed:
+            # It began perhaps days ago: what changed since then is wanted now, and not at the next night.
+            request_sync(connection=run.connection)
+            sentence += " It had begun earlier; what changed since then is read next."
         Connection.objects.filter(pk=run.connection_id).update(last_good_call_at=timezone.now())
         _finish(run, stream, status, sentence)
     return run

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,9 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from accounts.models import Organization
-from crm.models import Deal
+from crm import storage
+from crm.models import Deal, Owner
+from crm.records import OwnerRecord
 from crm.services import preview_deals, sync_deals
 from integrations.base.auth import Tokens
 from integrations.models import Connection, Quarantine, RunStatus, StopRequest, SyncCursor, SyncRun
@@ -192,3 +195,46 @@ def test_a_preview_under_way_does_not_stand_before_a_full_read(connection: Conne
     sync_deals(connection=connection)
     SyncRun.objects.create(connection=connection, stream="deals, previewed", mode="preview")
     assert request_full_read(connection=connection)
+
+
+def test_a_read_that_goes_on_days_later_asks_for_what_changed_since_it_began(
+    connection: Connection, sandbox: SandboxProcess
+) -> None:
+    sync_deals(connection=connection)
+    connection.refresh_from_db()
+    assert connection.sync_requested_at is None
+    began = timezone.now() - timedelta(days=3)
+    SyncCursor.objects.update(position={"after_id": "1"}, window_since=began - timedelta(days=7), window_until=began)
+    sandbox.add_deal(dealname="Made since", dealstage="closedwon", pipeline="default")
+    rest = sync_deals(connection=connection)
+    connection.refresh_from_db()
+    assert not Deal.objects.filter(name="Made since").exists()
+    assert "what changed since then is read next" in rest.sentence
+    assert connection.sync_requested_at is not None
+    sync_deals(connection=connection, days_back=0)
+    connection.refresh_from_db()
+    assert Deal.objects.filter(name="Made since").exists()
+    assert connection.sync_requested_at is None
+
+
+def test_a_window_of_which_nothing_was_read_yet_ends_at_the_present_when_it_is_begun_again(
+    connection: Connection, sandbox: SandboxProcess
+) -> None:
+    sync_deals(connection=connection)
+    SyncCursor.objects.update(window_since=timezone.now(), window_until=timezone.now() - timedelta(days=3))
+    sandbox.add_deal(dealname="Made since", dealstage="closedwon", pipeline="default")
+    sync_deals(connection=connection)
+    assert Deal.objects.filter(name="Made since").exists()
+
+
+def test_a_full_read_that_is_paused_at_its_last_page_reads_none_of_them_twice(connection: Connection) -> None:
+    paused = sync_deals(connection=connection, on_page=ask(StopRequest.PAUSE))
+    assert (paused.status, paused.read) == (RunStatus.PAUSED, 40)
+    rest = sync_deals(connection=connection)
+    assert (rest.mode, rest.status, rest.read) == ("full", RunStatus.SUCCEEDED, 0)
+
+
+def test_an_owner_who_is_archived_between_two_pages_is_stored_once(connection: Connection) -> None:
+    ada = OwnerRecord("1", "Ada", "", is_archived=False)
+    storage.save_structure(connection=connection, pipelines=[], owners=[ada, replace(ada, is_archived=True)])
+    assert Owner.objects.get().is_archived
