@@ -15,12 +15,12 @@ from django.utils import timezone
 from crm import storage
 from crm.connector import CRMConnector
 from crm.models import Deal, DealAlias
-from integrations.base.errors import IntegrationError, PermanentError, TransientError
+from integrations.base.errors import IntegrationError, PermanentError, ReauthorizationRequired, TransientError
 from integrations.base.records import Page
 from integrations.bulk import retry_deadlocks
 from integrations.models import Connection, Quarantine, SyncCursor, SyncRun
 from integrations.models.sync import FULL, PREVIEW, WINDOW
-from integrations.services.connections import connector_for
+from integrations.services.connections import connector_for, mark_needs_reauthorization
 from integrations.services.quarantine import release, set_aside
 from integrations.services.silence import unannounced
 from integrations.services.syncs import Plan, SaveCounts, StreamReader, run_sync
@@ -118,6 +118,9 @@ def refresh_deals(*, connection: Connection, external_ids: Sequence[str]) -> Non
     try:
         for page in connector.read_deals_by_id(external_ids):
             retry_deadlocks(partial(_store, connection, page))
+    except ReauthorizationRequired as problem:
+        mark_needs_reauthorization(connection=connection, problem=problem)
+        raise
     finally:
         connector.close()
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from billiard.exceptions import SoftTimeLimitExceeded  # what the worker raises in the middle of our work
 from django.db import DatabaseError, transaction
 from django.db import connection as database
 from django.utils import timezone
@@ -112,6 +113,10 @@ def run_sync(
         except KeyboardInterrupt:
             _finish(run, stream, RunStatus.PARTIAL, "It was stopped by hand. The next run goes on from here.")
             raise
+        except SoftTimeLimitExceeded:
+            request_sync(connection=connection)
+            _finish(run, stream, RunStatus.PARTIAL, "It took as long as one run may. The next one goes on from here.")
+            return run
         except Exception:
             reference = f"run {run.pk}"
             _finish(run, stream, RunStatus.FAILED, f"An error of ours stopped it. Tell support: {reference}.")
@@ -160,7 +165,14 @@ def _start(connection: Connection, stream: str) -> SyncRun:
 
 
 def _planned(run: SyncRun, stream: StreamReader) -> Plan:
-    plan = stream.plan()
+    try:
+        plan = stream.plan()
+    except TransientError:
+        raise
+    except IntegrationError:
+        # Nothing will be another way in half a minute, when the sweep would ask for it again.
+        Connection.objects.filter(pk=run.connection_id).update(sync_requested_at=None)
+        raise
     if plan.cursor is not None:  # a preview is not the sync that somebody wants
         Connection.objects.filter(pk=run.connection_id).update(sync_requested_at=None)
     run.mode, run.expected = plan.mode, plan.expected
