@@ -15,7 +15,7 @@ from accounts.lists import read_page, read_sort
 from accounts.permissions import Act, require
 from invoices.forms import SORTS, InvoiceFilter
 from invoices.models import REGISTERED, REMAKEABLE, WAITING, Invoice, ProposalState, Status
-from invoices.paper import document_lines, history_of, paper_of
+from invoices.paper.screen import document_lines, history_of, paper_of
 from invoices.qr import qr_svg
 from invoices.reasons import LABELS
 from invoices.services.approving import NotToApprove, approve
