@@ -17,6 +17,6 @@ urlpatterns = [
     path("invoices/asked/<int:pk>/<str:decision>/", exchange_views.exchange_decide, name="exchange_decide"),
     path("invoices/<int:pk>/qr.svg", views.invoice_qr, name="invoice_qr"),
     path("invoices/<int:pk>/document.json", views.invoice_document, name="invoice_document"),
-    path("invoices/<int:pk>/invoice.pdf", paper_views.invoice_pdf, name="invoice_pdf"),
+    path("invoices/<int:pk>/paper/<str:form>/", paper_views.invoice_paper, name="invoice_paper"),
     path("settings/", profile.settings, name="settings"),
 ]
