@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices import exchange_views, note_views, profile, views
+from invoices import exchange_views, note_views, paper_views, profile, views
 
 urlpatterns = [
     path("invoices/", views.invoices, name="invoices"),
@@ -17,5 +17,6 @@ urlpatterns = [
     path("invoices/asked/<int:pk>/<str:decision>/", exchange_views.exchange_decide, name="exchange_decide"),
     path("invoices/<int:pk>/qr.svg", views.invoice_qr, name="invoice_qr"),
     path("invoices/<int:pk>/document.json", views.invoice_document, name="invoice_document"),
+    path("invoices/<int:pk>/paper/<str:form>/", paper_views.invoice_paper, name="invoice_paper"),
     path("settings/", profile.settings, name="settings"),
 ]

@@ -15,11 +15,11 @@ from accounts.lists import read_page, read_sort
 from accounts.permissions import Act, require
 from invoices.forms import SORTS, InvoiceFilter
 from invoices.models import REGISTERED, REMAKEABLE, WAITING, Invoice, ProposalState, Status
-from invoices.paper import document_lines, history_of, paper_of
-from invoices.qr import qr_svg
+from invoices.paper.screen import document_lines, history_of, paper_of
 from invoices.reasons import LABELS
 from invoices.services.approving import NotToApprove, approve
 from invoices.services.breaking import opened
+from invoices.services.papering import qr_of
 from invoices.services.withdrawing import NotToVoid, void_invoice
 from invoices.tasks import ring_submissions
 
@@ -156,7 +156,7 @@ def invoice_qr(request: HttpRequest, pk: int) -> HttpResponse:
     found: Invoice = get_object_or_404(Invoice.objects.only("qr_payload"), pk=pk)
     if not found.qr_payload:
         raise Http404(_("A held invoice has no QR code yet."))
-    response = HttpResponse(qr_svg(found.qr_payload), content_type="image/svg+xml")
+    response = HttpResponse(qr_of(found), content_type="image/svg+xml")
     response["Cache-Control"] = "private, max-age=3600"
     return response
 

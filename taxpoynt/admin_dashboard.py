@@ -41,6 +41,7 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
             ("invoices.business", "storefront"),
             ("invoices.numberseries", "tag"),
             ("invoices.exchange", "sync_alt"),
+            ("invoices.papersent", "mail"),
             ("invoices.authoritynotice", "campaign"),
             ("invoices.proposal", "published_with_changes"),
             ("invoices.breaker", "power_off"),

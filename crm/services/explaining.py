@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from crm.models import CensusDifference, Deal, DealVersion
 from integrations.models import Quarantine, SyncRun, WebhookEvent
 from invoices.models import Invoice
-from invoices.paper import Event, history_of, newest_first
+from invoices.paper.screen import Event, history_of, newest_first
 
 VERSIONS, NOTICES = 200, 200  # of one deal; the newest are told
 

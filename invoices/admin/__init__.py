@@ -3,6 +3,7 @@
 from invoices.admin.business import BusinessAdmin, NumberSeriesAdmin
 from invoices.admin.exchange import AuthorityNoticeAdmin, ExchangeAdmin
 from invoices.admin.invoice import InvoiceAdmin, SubmissionAdmin
+from invoices.admin.paper import PaperSentAdmin
 from invoices.admin.standing import BreakerAdmin, ProposalAdmin
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "ExchangeAdmin",
     "InvoiceAdmin",
     "NumberSeriesAdmin",
+    "PaperSentAdmin",
     "ProposalAdmin",
     "SubmissionAdmin",
 ]

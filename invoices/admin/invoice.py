@@ -21,6 +21,7 @@ from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, or
 from accounts.models import Organization
 from accounts.templatetags.show import NOTHING, ago, money, quantity
 from integrations.admin import ProviderOfConnectionFilter
+from invoices.admin.paper import PaperMixin
 from invoices.models import Invoice, InvoiceLine, InvoiceMove, Status, Submission
 from invoices.services.approving import NotToApprove, approve
 from invoices.tasks import ring_submissions
@@ -105,7 +106,7 @@ class MoveInline(EvidenceInline):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(EvidenceAdmin):
+class InvoiceAdmin(PaperMixin, EvidenceAdmin):
     """Invoices of every organization."""
 
     list_display = (
@@ -168,7 +169,7 @@ class InvoiceAdmin(EvidenceAdmin):
                 )
             },
         ),
-        (_("Document"), {"fields": ("document_sha256", "show_document", "show_qr_payload")}),
+        (_("Document"), {"fields": ("show_paper", "document_sha256", "show_document", "show_qr_payload")}),
         (_("Since when"), {"fields": ("created_at", "updated_at")}),
     )  # fmt: skip
 

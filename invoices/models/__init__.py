@@ -5,6 +5,7 @@ from invoices.models.business import Business, NumberSeries
 from invoices.models.exchange import AuthorityNotice, Exchange, ExchangeCall, Purpose, Stage
 from invoices.models.invoice import Invoice, InvoiceLine, VoidedFor
 from invoices.models.move import InvoiceMove
+from invoices.models.paper import PaperSent, Post, QrPicture
 from invoices.models.proposal import Proposal, ProposalState
 from invoices.models.status import MOVES, REGISTERED, REMAKEABLE, WAITING, Status
 from invoices.models.submission import Step, Submission
@@ -23,9 +24,12 @@ __all__ = [
     "InvoiceLine",
     "InvoiceMove",
     "NumberSeries",
+    "PaperSent",
+    "Post",
     "Proposal",
     "ProposalState",
     "Purpose",
+    "QrPicture",
     "Stage",
     "Status",
     "Step",

@@ -96,6 +96,11 @@ class Business(models.Model):
         blank=True,
         help_text=_("Kinds that always wait for a second person: B2B, B2C, B2G, credit note, debit note."),
     )
+    email_buyers_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text=_("What is signed from then on goes to its buyer by e-mail by itself; empty: only when asked."),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

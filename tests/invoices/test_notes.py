@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from accounts.models import User
@@ -224,6 +224,7 @@ def test_a_whole_credit_always_comes_to_just_what_the_invoice_did(lines: list[An
     ]
     draft = make_draft(lines=tuple(lines), document_discount=Decimal(0), document_charge=charge)
     totals = totals_of(draft, day("2026-11-20"))
+    assume(totals is not None)  # what comes to nothing was never registered
     original = Original(
         1, 1, "INV1", "INV1-C41D9D42-20261120", day("2026-11-20"), "B2B", "NGN", BUYER, day("2026-11-20"),
         dict(enumerate(zip(lines, amounts, strict=True), 1)), Decimal(0), charge,

@@ -1,0 +1,52 @@
+"""Sets the sheet as a PDF, or as pictures of its pages, with one kept compiler.
+
+The texts reach the template as JSON data and are shown as they stand: nothing that somebody typed is ever code.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import typst
+
+TEMPLATE = Path(__file__).with_name("invoice.typ")
+# For archives: everything needed to show it is inside, and a file could be attached.
+ARCHIVAL = "a-3b"
+
+_lock = Lock()
+
+
+def set_pdf(sheet: dict[str, Any], *, made_at: datetime) -> bytes:
+    """Return the PDF of a sheet; the same sheet and time give the same bytes.
+
+    It is PDF/A-3b. A sheet with a letter that the shipped typefaces lack is set with the machine's own typefaces and
+    is then a plain PDF, because an archive's page must not show a gap.
+    """
+    at = int(made_at.timestamp())
+    try:
+        pages = _compile(sheet, has_system_fonts=False, format="pdf", pdf_standards=ARCHIVAL, timestamp=at)
+    except typst.TypstError:
+        pages = _compile(sheet, has_system_fonts=True, format="pdf", timestamp=at)
+    assert isinstance(pages, bytes)  # noqa: S101 - a PDF is one file
+    return pages
+
+
+def set_pictures(sheet: dict[str, Any], *, ppi: float = 144) -> list[bytes]:
+    """Return each page as a PNG."""
+    pages = _compile(sheet, has_system_fonts=False, format="png", ppi=ppi)
+    return [pages] if isinstance(pages, bytes) else list(pages)
+
+
+def _compile(sheet: dict[str, Any], *, has_system_fonts: bool, **options: Any) -> Any:
+    with _lock:  # the compiler keeps one set of inputs
+        return _compiler(has_system_fonts).compile(sys_inputs={"sheet": json.dumps(sheet)}, **options)
+
+
+@cache
+def _compiler(has_system_fonts: bool) -> typst.Compiler:
+    return typst.Compiler(TEMPLATE, root=TEMPLATE.parent, ignore_system_fonts=not has_system_fonts)
