@@ -23,6 +23,7 @@ class Act(StrEnum):
     CONNECT = "connect"
     SYNC = "sync"
     SUBMIT = "submit"
+    APPROVE = "approve"
 
 
 ROLES_FOR: dict[Act, frozenset[str]] = {
@@ -30,11 +31,13 @@ ROLES_FOR: dict[Act, frozenset[str]] = {
     Act.CONNECT: frozenset({Role.OWNER}),
     Act.SYNC: frozenset({Role.OWNER, Role.ACCOUNTANT, Role.OPERATOR}),
     Act.SUBMIT: frozenset({Role.OWNER, Role.ACCOUNTANT}),
+    Act.APPROVE: frozenset({Role.OWNER, Role.ACCOUNTANT}),
 }
 
 WHO_MAY = {
     Act.CONNECT: "Only an owner can connect or disconnect an account. Ask an owner of {organization}.",
     Act.SYNC: "Your role can look but not start a sync. Ask an owner, accountant or operator of {organization}.",
+    Act.APPROVE: "Your role can look but not approve invoices. Ask an owner or accountant of {organization}.",
     Act.SUBMIT: "Your role can look but not submit invoices. Ask an owner or accountant of {organization}.",
 }
 

@@ -18,7 +18,7 @@ from integrations.base.records import content_hash
 from integrations.bulk import Upserted, upsert
 from integrations.models import Connection
 from integrations.services.syncs import SaveCounts
-from invoices.services.withdrawing import withdraw_drafts
+from invoices.services.withdrawing import withdraw
 
 SOURCE_COLUMNS = (
     "organization_id",
@@ -117,7 +117,7 @@ def save_deals(*, connection: Connection, records: Sequence[DealRecord], read_at
     _save_lines(connection, records, deals)
     _follow_merges(connection, records, deals.written)
     lost = [deal.external_id for deal in records if deal.external_id in deals.changed and not is_due(deal)]
-    withdraw_drafts(connection=connection, kind="deal", external_ids=lost)
+    withdraw(connection=connection, kind="deal", external_ids=lost, why="The deal is not won any more.")
     _mark_due(list(companies.changed.values()), list(contacts.changed.values()))
     distinct = len({record.external_id for record in records})
     unchanged = distinct - len(deals.created) - len(deals.changed)
@@ -292,7 +292,9 @@ def archive_deals(*, connection: Connection, external_ids: Sequence[str]) -> int
     """Mark deals that their provider no longer has, take their drafts back, and return how many there were."""
     deals = Deal.objects.filter(connection=connection, external_id__in=list(external_ids), is_archived=False)
     archived = deals.update(is_archived=True, invoice_due=False, content_hash=GONE, stored_at=timezone.now())
-    withdraw_drafts(connection=connection, kind="deal", external_ids=external_ids)
+    withdraw(
+        connection=connection, kind="deal", external_ids=external_ids, why="The deal was archived, deleted or merged."
+    )
     return archived
 
 

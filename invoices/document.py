@@ -40,7 +40,6 @@ class Identity:
 
     irn: str
     issued_at: datetime
-    type_code: str = "381"
 
     @property
     def issue_date(self) -> date:
@@ -66,12 +65,13 @@ def build_document(*, identity: Identity, seller: Seller, draft: InvoiceDraft, t
         "issue_date": identity.issue_date.isoformat(),
         "issue_time": identity.issued_at.strftime("%H:%M:%S"),
         "due_date": due.isoformat(),
-        "invoice_type_code": identity.type_code,
+        "invoice_type_code": draft.type_code,
         "payment_status": "PENDING",
         "note": draft.note.strip(),
         "tax_point_date": tax_point(draft.supply_date, identity.issue_date).isoformat(),
         "document_currency_code": draft.currency,
         "tax_currency_code": draft.currency,
+        "billing_reference": _billing_references(draft),
         "accounting_supplier_party": _party(seller.party),
         "accounting_customer_party": _party(draft.buyer) if draft.buyer else None,
         "actual_delivery_date": draft.supply_date.isoformat() if draft.supply_date else None,
@@ -145,6 +145,11 @@ def _party(party: PartyDraft) -> dict[str, Any]:
             "postal_address": _known(address),
         }
     )
+
+
+def _billing_references(draft: InvoiceDraft) -> list[dict[str, str]]:
+    reference = draft.billing_reference
+    return [{"irn": reference.irn, "issue_date": reference.issue_date.isoformat()}] if reference else []
 
 
 def _allowances(totals: Totals) -> list[dict[str, Any]]:

@@ -8,15 +8,24 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from invoices.models import Invoice, Status
-from invoices.models.invoice import WAITING
+from invoices.models import REGISTERED, WAITING, Invoice, Status
 from invoices.reasons import held_for
 
 # As people type dates: 2026-11-22, 22/11/2026, 22 Nov 2026.
 DATES = ["%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d %b %Y", "%d %B %Y"]
 # More than one status under one word: what settles by itself.
-ON_THEIR_WAY = "waiting"
-GROUPS = {ON_THEIR_WAY: (*WAITING, Status.SUBMITTING)}
+ON_THEIR_WAY, AT_THE_AUTHORITY, REFUSED, TO_APPROVE = "waiting", "registered", "refused", "to_approve"
+GROUPS = {
+    ON_THEIR_WAY: (*WAITING, Status.SUBMITTING),
+    AT_THE_AUTHORITY: REGISTERED,
+    REFUSED: (Status.REJECTED, Status.CONFIG_ERROR),
+}
+GROUP_WORDS = [
+    (ON_THEIR_WAY, _("On their way")),
+    (AT_THE_AUTHORITY, _("Signed, and what came of it")),
+    (REFUSED, _("Refused")),
+    (TO_APPROVE, _("Waiting for a second person")),
+]
 SORTS = {
     "date": "issue_date",
     "number": "number",
@@ -40,7 +49,7 @@ class InvoiceFilter(forms.Form):
     status = forms.ChoiceField(
         required=False,
         label=_("Status"),
-        choices=[("", _("All")), *Status.choices, (ON_THEIR_WAY, _("On their way"))],
+        choices=[("", _("All")), *Status.choices, *GROUP_WORDS],
     )
     since = _date_field(_("Issued from"))
     until = _date_field(_("Issued until"))
@@ -62,7 +71,9 @@ class InvoiceFilter(forms.Form):
                 | Q(buyer_name__icontains=text)
                 | Q(source_label__icontains=text)
             )
-        if status := chosen.get("status"):
+        if chosen.get("status") == TO_APPROVE:
+            invoices = invoices.filter(status=Status.READY, needs_approval=True)
+        elif status := chosen.get("status"):
             invoices = invoices.filter(status__in=GROUPS.get(status, (status,)))
         if since := chosen.get("since"):
             invoices = invoices.filter(issue_date__gte=since)

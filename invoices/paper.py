@@ -109,6 +109,15 @@ def history_of(invoice: Invoice, submissions: Sequence[Submission]) -> list[Even
                 meaning="needs",
             )
         )
+    if invoice.approved_at:
+        by = str(invoice.approved_by)
+        events.append(Event(invoice.approved_at, _("Approved by a second person"), by=by, meaning="done"))
+    events += [
+        Event(
+            move.at, _("Voided before the authority had it"), by=_("TaxPoynt"), detail=move.sentence, meaning="failed"
+        )
+        for move in invoice.moves.filter(to_status=Status.VOIDED)
+    ]
     if invoice.ready_at:
         took = _("Took number %(number)s and its IRN; the document was frozen") % {"number": invoice.number}
         events.append(Event(invoice.ready_at, took, by=_("TaxPoynt")))

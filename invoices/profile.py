@@ -20,6 +20,7 @@ WORDS_FOR_ACT = {
     Act.VIEW: gettext_lazy("see everything"),
     Act.SYNC: gettext_lazy("start syncs and tests"),
     Act.SUBMIT: gettext_lazy("submit invoices"),
+    Act.APPROVE: gettext_lazy("approve and void invoices"),
     Act.CONNECT: gettext_lazy("connect and disconnect accounts"),
 }
 

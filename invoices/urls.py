@@ -2,12 +2,17 @@
 
 from django.urls import path
 
-from invoices import profile, views
+from invoices import note_views, profile, views
 
 urlpatterns = [
     path("invoices/", views.invoices, name="invoices"),
     path("invoices/<int:pk>/", views.invoice, name="invoice"),
     path("invoices/<int:pk>/submit/", views.invoice_submit, name="invoice_submit"),
+    path("invoices/<int:pk>/approve/", views.invoice_approve, name="invoice_approve"),
+    path("invoices/<int:pk>/void/", views.invoice_void, name="invoice_void"),
+    path("invoices/<int:pk>/note/", note_views.invoice_note, name="invoice_note"),
+    path("invoices/changes/", note_views.proposals, name="proposals"),
+    path("invoices/changes/<int:pk>/dismiss/", note_views.proposal_dismiss, name="proposal_dismiss"),
     path("invoices/<int:pk>/qr.svg", views.invoice_qr, name="invoice_qr"),
     path("invoices/<int:pk>/document.json", views.invoice_document, name="invoice_document"),
     path("settings/", profile.settings, name="settings"),

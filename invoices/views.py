@@ -14,10 +14,13 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.lists import read_page, read_sort
 from accounts.permissions import Act, require
 from invoices.forms import SORTS, InvoiceFilter
-from invoices.models import Invoice, Status
+from invoices.models import REGISTERED, REMAKEABLE, WAITING, Invoice, ProposalState, Status
 from invoices.paper import document_lines, history_of, paper_of
 from invoices.qr import qr_svg
 from invoices.reasons import LABELS
+from invoices.services.approving import NotToApprove, approve
+from invoices.services.breaking import opened
+from invoices.services.withdrawing import NotToVoid, void_invoice
 from invoices.tasks import ring_submissions
 
 HEAVY = ("document", "draft", "snapshot", "qr_payload", "server_qr", "csid")
@@ -65,13 +68,19 @@ def _reason_words(key: str, rows: Any) -> str:
 @require(Act.VIEW)
 def invoice(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one invoice: its paper beside its document, what it lacks, and what happened to it."""
-    found: Invoice = get_object_or_404(Invoice.objects.select_related("business", "connection"), pk=pk)
+    found: Invoice = get_object_or_404(Invoice.objects.select_related("business", "connection", "original"), pk=pk)
     lines = list(found.lines.all())
     context = {
         "invoice": found,
         "paper": paper_of(found, lines),
         "document_lines": document_lines(found.body) if found.document else [],
         "history": history_of(found, list(found.submissions.order_by("pk"))),
+        "is_waiting_for_approval": found.status == Status.READY and found.needs_approval,
+        "is_creditable": found.status in REGISTERED and found.original_id is None,
+        "proposal": found.proposals.filter(state=ProposalState.OPEN).first(),
+        "notes": list(found.notes.order_by("pk").defer(*HEAVY)),
+        "is_voidable": found.status in REMAKEABLE,
+        "authority_away": opened() if found.status in (*WAITING, Status.SUBMITTING) else None,
         "is_paused": found.business is not None and found.business.is_paused,
     }
     return render(request, "invoices/invoice.html", context)
@@ -82,12 +91,14 @@ def invoice(request: HttpRequest, pk: int) -> HttpResponse:
 def invoice_submit(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask a worker to submit a READY invoice; a second click finds it claimed or signed and changes nothing."""
     found: Invoice = get_object_or_404(Invoice.objects.select_related("business"), pk=pk)
-    if found.status != Status.READY:
+    if found.status not in (Status.READY, Status.APPROVED):
         messages.info(
             request,
             _("Nothing was done: %(name)s stands at “%(status)s”.")
             % {"name": found, "status": found.get_status_display()},
         )
+    elif found.status == Status.READY and found.needs_approval:
+        messages.error(request, _("Nothing was done: %(name)s waits for a second person.") % {"name": found})
     elif found.business is not None and found.business.is_paused:
         messages.error(
             request,
@@ -104,6 +115,35 @@ def invoice_submit(request: HttpRequest, pk: int) -> HttpResponse:
             )
             % {"name": found},
         )
+    return redirect("invoice", pk=pk)
+
+
+@require_POST
+@require(Act.APPROVE)
+def invoice_approve(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a second person's yes; a second click finds it given and changes nothing."""
+    found: Invoice = get_object_or_404(Invoice, pk=pk)
+    try:
+        approve(organization=found.organization, invoice_ids=[pk], by=request.user)  # type: ignore[arg-type]
+    except NotToApprove as problem:
+        messages.error(request, str(problem))
+    else:
+        ring_submissions()
+        messages.success(request, _("%(name)s is approved and goes out by itself.") % {"name": found})
+    return redirect("invoice", pk=pk)
+
+
+@require_POST
+@require(Act.APPROVE)
+def invoice_void(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a numbered invoice up that the authority does not have, with a reason."""
+    found: Invoice = get_object_or_404(Invoice, pk=pk)
+    try:
+        void_invoice(invoice=found, why=request.POST.get("why", "")[:500], by=request.user)  # type: ignore[arg-type]
+    except NotToVoid as problem:
+        messages.error(request, str(problem))
+    else:
+        messages.success(request, _("%(name)s is voided. Its number is not used again.") % {"name": found})
     return redirect("invoice", pk=pk)
 
 

@@ -40,6 +40,8 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
             ("invoices.submission", "send"),
             ("invoices.business", "storefront"),
             ("invoices.numberseries", "tag"),
+            ("invoices.proposal", "published_with_changes"),
+            ("invoices.breaker", "power_off"),
         ),
     ),
     (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
@@ -47,6 +48,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "may_connect": may(request, Act.CONNECT),
         "may_sync": may(request, Act.SYNC),
         "may_submit": may(request, Act.SUBMIT),
+        "may_approve": may(request, Act.APPROVE),
     }
 
 
@@ -61,7 +63,10 @@ def navigation(request: HttpRequest) -> list[Entry]:
         ("settings", _("Settings")),
     ]
     waiting = {
-        "invoices": Invoice.objects.filter(status__in=[Status.DRAFT, Status.REJECTED]).count(),
+        "invoices": Invoice.objects.filter(
+            Q(status__in=[Status.DRAFT, Status.REJECTED, Status.CONFIG_ERROR])
+            | Q(status=Status.READY, needs_approval=True)
+        ).count(),
         "connections": Connection.objects.filter(status=ConnectionStatus.NEEDS_REAUTHORIZATION).count(),
     }
     return [_entry(request, name, label, waiting.get(name, 0)) for name, label in entries]

@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Case, Count, F, Q, Sum, When
 
 from crm.models import Deal
 from integrations.models import Connection, ConnectionStatus, Quarantine, SyncRun
-from invoices.models import Business, Invoice, Status
+from invoices.models import REGISTERED, WAITING, Breaker, Business, Invoice, Proposal, ProposalState, Status
 from invoices.reasons import HeldReason, held_reasons
+from invoices.services.breaking import opened
 
 NAIRA = "NGN"
 # What a reader distinguishes: done, on its way by itself, and what needs somebody.
 GROUPS = {
-    "signed": (Status.SIGNED,),
-    "waiting": (Status.READY, Status.SUBMITTING, Status.UNKNOWN),
+    "signed": REGISTERED,
+    "waiting": (*WAITING, Status.SUBMITTING),
     "held": (Status.DRAFT,),
-    "rejected": (Status.REJECTED,),
+    "rejected": (Status.REJECTED, Status.CONFIG_ERROR),
 }
 
 
@@ -46,6 +47,9 @@ class Overview:
     quarantined: int
     paused_reason: str
     latest: list[Invoice]
+    to_approve: int
+    changed: int
+    authority_away: Breaker | None
 
     @property
     def invoices(self) -> int:
@@ -55,10 +59,10 @@ class Overview:
     @property
     def bar(self) -> list[dict[str, Any]]:
         """Return the bar's segments, x and width out of 1000 as text for SVG; the smallest can still be seen."""
-        total = sum(pile.amount for pile in self.piles.values())
+        total = sum(max(pile.amount, Decimal(0)) for pile in self.piles.values())
         if not total:
             return []
-        filled = [pile for pile in self.piles.values() if pile.amount]
+        filled = [pile for pile in self.piles.values() if pile.amount > 0]
         widths = [max(Decimal(8), pile.amount * 1000 / total) for pile in filled]
         scale = Decimal(1000) / sum(widths)
         segments, x = [], Decimal(0)
@@ -78,7 +82,7 @@ class Overview:
     def needs_somebody(self) -> bool:
         """Tell whether anything waits for a person."""
         piles = self.piles["held"].count + self.piles["rejected"].count
-        return bool(piles or self.quarantined or self.stopped or self.paused_reason)
+        return bool(piles or self.to_approve or self.changed or self.quarantined or self.stopped or self.paused_reason)
 
 
 def overview() -> Overview:
@@ -99,6 +103,9 @@ def overview() -> Overview:
         deals=counts["all"],
         due_deals=counts["due"],
         quarantined=Quarantine.objects.filter(resolved_at=None).count(),
+        to_approve=Invoice.objects.to_approve().count(),
+        changed=Proposal.objects.filter(state=ProposalState.OPEN).count(),
+        authority_away=opened(),
         paused_reason=business.submissions_paused_reason if business else "",
         latest=list(
             Invoice.objects.order_by("-updated_at", "-pk").only(
@@ -111,8 +118,11 @@ def overview() -> Overview:
 
 def _piles() -> dict[str, Pile]:
     rows = Invoice.objects.order_by().values("status", "currency")
+    # A note is no invoice to be counted, but what it takes back or adds belongs to the money.
+    own = Q(original=None)
+    signed = Case(When(type_code="380", then=-F("payable_amount")), default=F("payable_amount"))
     sums: list[Any] = list(
-        rows.annotate(number=Count("pk"), added=Count("payable_amount"), amount=Sum("payable_amount"))
+        rows.annotate(number=Count("pk", filter=own), added=Count("payable_amount", filter=own), amount=Sum(signed))
     )
     return {name: _pile(name, [row for row in sums if row["status"] in statuses]) for name, statuses in GROUPS.items()}
 

@@ -35,7 +35,13 @@ MAX_ATTEMPTS = 14  # the waits before the last one add up to about four days
 WORDS = {
     Status.DRAFT: "Held: facts are missing",
     Status.READY: "Ready to submit",
+    Status.APPROVED: "Ready to submit",
     Status.SIGNED: "Signed by the tax authority",
+    Status.TRANSMITTED: "Signed by the tax authority",
+    Status.DELIVERED: "Signed by the tax authority",
+    Status.CREDITED: "Signed, and credited in full",
+    Status.VOIDED: "Voided before it was signed",
+    Status.CONFIG_ERROR: "Stopped: the tax authority refuses the keys",
     Status.REJECTED: "Rejected by the tax authority",
     Status.UNKNOWN: "Outcome not known yet",
 }

@@ -2,5 +2,6 @@
 
 from invoices.admin.business import BusinessAdmin, NumberSeriesAdmin
 from invoices.admin.invoice import InvoiceAdmin, SubmissionAdmin
+from invoices.admin.standing import BreakerAdmin, ProposalAdmin
 
-__all__ = ["BusinessAdmin", "InvoiceAdmin", "NumberSeriesAdmin", "SubmissionAdmin"]
+__all__ = ["BreakerAdmin", "BusinessAdmin", "InvoiceAdmin", "NumberSeriesAdmin", "ProposalAdmin", "SubmissionAdmin"]

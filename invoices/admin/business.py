@@ -15,6 +15,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
 from accounts.admin_base import EvidenceAdmin, TenantAdmin, badge, folded, organizations
+from invoices.approval import KINDS
 from invoices.models import Business, Invoice, NumberSeries, Status
 from invoices.qr import KeyFileInvalid, parse_key_file
 from invoices.services.issuing import reissue_held
@@ -61,13 +62,20 @@ class BusinessForm(forms.ModelForm):
         ),
     )
 
+    approval_kinds = forms.MultipleChoiceField(
+        required=False,
+        choices=[(kind, kind.capitalize() if kind.islower() else kind) for kind in KINDS],
+        widget=forms.CheckboxSelectMultiple,
+        label=_("Always approved by a second person"),
+    )
+
     class Meta:
         model = Business
         fields = (
             "organization", "legal_name", "tin", "rc_number", "description", "email", "telephone", "street", "city",
             "postal_zone", "state", "lga", "country", "entity_id", "business_id", "service_id", "number_prefix",
             "payment_terms_days", "payment_means_code", "default_tax_category", "hsn_code", "product_category",
-            "isic_code", "service_category",
+            "isic_code", "service_category", "approval_above", "approval_kinds",
         )  # fmt: skip
 
     def clean_key_file(self) -> str:
@@ -146,6 +154,7 @@ class BusinessAdmin(TenantAdmin):
                 )
             },
         ),
+        (_("A second person"), {"fields": ("approval_above", "approval_kinds")}),
         (_("Since when"), {"fields": ("created_at", "updated_at")}),
     )  # fmt: skip
 

@@ -18,14 +18,22 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
 from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, organizations
+from accounts.models import Organization
 from accounts.templatetags.show import NOTHING, ago, money, quantity
 from integrations.admin import ProviderOfConnectionFilter
-from invoices.models import Invoice, InvoiceLine, Status, Submission
+from invoices.models import Invoice, InvoiceLine, InvoiceMove, Status, Submission
+from invoices.services.approving import NotToApprove, approve
 from invoices.tasks import ring_submissions
 
 COLOURS = {
     Status.DRAFT: "warning",
     Status.READY: "info",
+    Status.APPROVED: "info",
+    Status.TRANSMITTED: "success",
+    Status.DELIVERED: "success",
+    Status.CONFIG_ERROR: "danger",
+    Status.CREDITED: "",
+    Status.VOIDED: "",
     Status.SUBMITTING: "info",
     Status.SIGNED: "success",
     Status.REJECTED: "danger",
@@ -88,6 +96,14 @@ class SubmissionInline(EvidenceInline):
     show_change_link = True
 
 
+class MoveInline(EvidenceInline):
+    """Each change of status, as the database wrote it."""
+
+    model = InvoiceMove
+    fields = ("at", "from_status", "to_status", "sentence")
+    readonly_fields = fields
+
+
 @admin.register(Invoice)
 class InvoiceAdmin(EvidenceAdmin):
     """Invoices of every organization."""
@@ -99,6 +115,7 @@ class InvoiceAdmin(EvidenceAdmin):
     list_filter = (
         organizations(),
         ("status", ChoicesDropdownFilter),
+        "needs_approval",
         "kind",
         ProviderOfConnectionFilter,
         "source_kind",
@@ -111,14 +128,15 @@ class InvoiceAdmin(EvidenceAdmin):
     )  # fmt: skip
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
-    actions = ("submit_now",)
-    inlines = (LineInline, SubmissionInline)
+    actions = ("submit_now", "approve_now")
+    inlines = (LineInline, SubmissionInline, MoveInline)
     fieldsets = (
         (
             None,
             {
                 "fields": (
-                    "organization", "business", "show_status", "problem", "problem_field", "show_missing", "number",
+                    "organization", "business", "show_status", "problem", "problem_field", "show_missing",
+                    "needs_approval", "approval_reason", "approved_by", "approved_at", "void_reason", "number",
                     "irn", "kind", "type_code", "issue_date", "issue_time", "due_date", "supply_date",
                 )
             },
@@ -241,6 +259,22 @@ class InvoiceAdmin(EvidenceAdmin):
         )
         return None
 
+    @action(description=_("Approve"), permissions=["submit"])
+    def approve_now(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> None:
+        """Approve what waits for a second person; all of an organization's or none of them."""
+        by_organization: dict[Organization, list[int]] = {}
+        for invoice in queryset.select_related("organization").only("organization"):
+            by_organization.setdefault(invoice.organization, []).append(invoice.pk)
+        for organization, ids in by_organization.items():
+            try:
+                approve(organization=organization, invoice_ids=ids, by=request.user)  # type: ignore[arg-type]
+            except NotToApprove as problem:
+                self.message_user(request, f"{organization}: {problem}", messages.ERROR)
+            else:
+                noun = "invoice is" if len(ids) == 1 else "invoices are"
+                self.message_user(request, f"{organization}: {len(ids)} {noun} approved.", messages.SUCCESS)
+        ring_submissions()
+
     def _confirmation(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> TemplateResponse:
         counted = Counter(queryset.order_by().values_list("status", flat=True))
         paused = queryset.exclude(business__submissions_paused_reason="").exclude(business=None)
@@ -248,7 +282,7 @@ class InvoiceAdmin(EvidenceAdmin):
             **self.admin_site.each_context(request),
             "title": _("Submit to the tax authority"),
             "opts": self.opts,
-            "ready": counted[Status.READY],
+            "ready": counted[Status.READY] + counted[Status.APPROVED],
             "unknown": counted[Status.UNKNOWN],
             "due": queryset.due(timezone.now()).count(),  # type: ignore[attr-defined]
             "counts": [(Status(status).label, number) for status, number in sorted(counted.items())],

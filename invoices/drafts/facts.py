@@ -85,6 +85,14 @@ class SourceRef:
 
 
 @dataclass(frozen=True, slots=True)
+class BillingReference:
+    """The registered invoice that a credit or debit note is about."""
+
+    irn: str
+    issue_date: date
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceDraft:
     """An invoice's facts. `missing` is what the converter already found lacking; `snapshot` is what it read."""
 
@@ -99,6 +107,8 @@ class InvoiceDraft:
     note: str
     missing: tuple[Missing, ...]
     snapshot: dict[str, Any] = field(default_factory=dict)
+    type_code: str = "381"
+    billing_reference: BillingReference | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the draft without its snapshot as JSON-able data, Decimals as text."""
@@ -120,6 +130,8 @@ class InvoiceDraft:
             note=data["note"],
             missing=tuple(Missing(**row) for row in data["missing"]),
             snapshot=snapshot,
+            type_code=data.get("type_code", "381"),
+            billing_reference=_reference(data.get("billing_reference")),
         )
 
 
@@ -143,6 +155,10 @@ class Seller:
 
 _LINE_NUMBERS = ("quantity", "unit_price", "discount", "discount_rate", "fee")
 _LINE_FIELDS = frozenset(each.name for each in fields(LineDraft))
+
+
+def _reference(data: Mapping[str, Any] | None) -> BillingReference | None:
+    return BillingReference(data["irn"], date.fromisoformat(data["issue_date"])) if data else None
 
 
 def _line(row: Mapping[str, Any]) -> LineDraft:

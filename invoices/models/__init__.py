@@ -1,21 +1,36 @@
 """The seller, its invoices, and every attempt to hand one in."""
 
+from invoices.models.breaker import Breaker
 from invoices.models.business import Business, NumberSeries
+from invoices.models.codelist import CodeList
 from invoices.models.exchange import AuthorityNotice, Exchange, ExchangeCall, Purpose, Stage
-from invoices.models.invoice import Invoice, InvoiceLine, Status
+from invoices.models.invoice import Invoice, InvoiceLine, VoidedFor
+from invoices.models.move import InvoiceMove
+from invoices.models.proposal import Proposal, ProposalState
+from invoices.models.status import MOVES, REGISTERED, REMAKEABLE, WAITING, Status
 from invoices.models.submission import Step, Submission
 
 __all__ = [
+    "MOVES",
+    "REGISTERED",
+    "REMAKEABLE",
+    "WAITING",
     "AuthorityNotice",
+    "Breaker",
     "Business",
+    "CodeList",
     "Exchange",
     "ExchangeCall",
     "Invoice",
     "InvoiceLine",
+    "InvoiceMove",
     "NumberSeries",
+    "Proposal",
+    "ProposalState",
     "Purpose",
     "Stage",
     "Status",
     "Step",
     "Submission",
+    "VoidedFor",
 ]

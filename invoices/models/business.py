@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
 from integrations.fields import EncryptedTextField
+from invoices.approval import KINDS, ApprovalPolicy
 from invoices.authority import codes
 from invoices.drafts import PartyDraft, Seller
 from invoices.qr import KeyFileInvalid, load_public_key
@@ -56,6 +57,12 @@ class Business(models.Model):
         validators=[RegexValidator(PREFIX_PATTERN, _("1 to 12 capital letters and digits, the last a letter."))],
         help_text=_("Invoice numbers start with it. A new prefix starts a new series at 1."),
     )
+    credit_prefix = models.CharField(
+        max_length=12, default="CRN", validators=[RegexValidator(PREFIX_PATTERN)], help_text=_("Of credit notes.")
+    )
+    debit_prefix = models.CharField(
+        max_length=12, default="DBN", validators=[RegexValidator(PREFIX_PATTERN)], help_text=_("Of debit notes.")
+    )
     payment_terms_days = models.PositiveSmallIntegerField(default=30, validators=[MaxValueValidator(3650)])
     payment_means_code = models.CharField(max_length=3, choices=codes.payment_means, default="30")
     default_tax_category = models.CharField(
@@ -76,6 +83,19 @@ class Business(models.Model):
     submissions_paused_reason = models.TextField(
         blank=True, help_text=_("Why nothing is submitted for this business now; emptied to resume.")
     )
+    approval_above = models.DecimalField(
+        max_digits=20,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("Invoices above this amount wait for a second person; empty: no amount does."),
+    )
+    approval_kinds = models.JSONField(
+        default=list,
+        blank=True,
+        help_text=_("Kinds that always wait for a second person: B2B, B2C, B2G, credit note, debit note."),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -89,7 +109,16 @@ class Business(models.Model):
                 name="business_service_id_shape",
             ),
             models.CheckConstraint(
-                condition=models.Q(number_prefix__regex=PREFIX_PATTERN), name="business_number_prefix_shape"
+                condition=models.Q(number_prefix__regex=PREFIX_PATTERN)
+                & models.Q(credit_prefix__regex=PREFIX_PATTERN)
+                & models.Q(debit_prefix__regex=PREFIX_PATTERN),
+                name="business_number_prefix_shape",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(number_prefix=models.F("credit_prefix"))
+                & ~models.Q(number_prefix=models.F("debit_prefix"))
+                & ~models.Q(credit_prefix=models.F("debit_prefix")),
+                name="business_prefixes_differ",
             ),
         ]
 
@@ -104,11 +133,23 @@ class Business(models.Model):
     def clean(self) -> None:
         """Refuse a public key that cannot be used; raises ValidationError."""
         super().clean()
+        unknown = [kind for kind in self.approval_kinds if kind not in KINDS]
+        if unknown:
+            raise ValidationError({"approval_kinds": f"Known are {', '.join(KINDS)}; not {', '.join(unknown)}."})
         if self.public_key:
             try:
                 load_public_key(self.public_key)
             except KeyFileInvalid as problem:
                 raise ValidationError({"public_key": str(problem)}) from problem
+
+    def prefix_of(self, type_code: str) -> str:
+        """Return what the numbers of a type of document start with."""
+        return {"380": self.credit_prefix, "384": self.debit_prefix}.get(type_code, self.number_prefix)
+
+    @property
+    def approval_policy(self) -> ApprovalPolicy:
+        """Return when a second person has to look."""
+        return ApprovalPolicy(self.approval_above, tuple(self.approval_kinds))
 
     def as_seller(self) -> Seller:
         """Return the facts that drafts and documents are made with."""

@@ -5,29 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import models
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
-
-class Status(models.TextChoices):
-    """Where an invoice stands."""
-
-    DRAFT = "draft", _("Held: facts are missing")
-    READY = "ready", _("Ready to submit")
-    SUBMITTING = "submitting", _("Being submitted")
-    SIGNED = "signed", _("Signed by the authority")
-    REJECTED = "rejected", _("Rejected by the authority")
-    UNKNOWN = "unknown", _("Outcome not known yet")
-
-
-# Whoever submits picks from these; SUBMITTING comes back by its lease.
-WAITING = (Status.READY, Status.UNKNOWN)
+from invoices.models.status import REGISTERED, WAITING, Status
 
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
     """Reads that have a name."""
+
+    def credits_of(self, original: Invoice) -> QuerySet[Invoice]:
+        """Return the credit notes of an invoice that count against it; a voided one does not."""
+        return self.filter(original=original, type_code="380").exclude(status=Status.VOIDED)
 
     def open_drafts(self) -> QuerySet[Invoice]:
         """Return what is held back for lack of facts."""
@@ -37,11 +29,21 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         """Return what a change of facts can move: drafts, and rejected invoices."""
         return self.filter(status__in=[Status.DRAFT, Status.REJECTED])
 
+    def registered(self) -> QuerySet[Invoice]:
+        """Return what the authority holds."""
+        return self.filter(status__in=REGISTERED)
+
+    def to_approve(self) -> QuerySet[Invoice]:
+        """Return what waits for a second person."""
+        return self.filter(status=Status.READY, needs_approval=True)
+
     def due(self, now: datetime) -> QuerySet[Invoice]:
         """Return what should be submitted or asked about now, the longest waiting first."""
-        return self.filter(
-            status__in=WAITING, next_attempt_at__lte=now, business__submissions_paused_reason=""
-        ).order_by("next_attempt_at", "pk")
+        return (
+            self.filter(status__in=WAITING, next_attempt_at__lte=now, business__submissions_paused_reason="")
+            .exclude(status=Status.READY, needs_approval=True)
+            .order_by("next_attempt_at", "pk")
+        )
 
     def abandoned(self, now: datetime) -> QuerySet[Invoice]:
         """Return what a worker was submitting when it died."""
@@ -49,12 +51,23 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
 
     def unsettled(self) -> QuerySet[Invoice]:
         """Return what somebody still has to look after or wait for, drafts left out."""
-        return self.exclude(status__in=[Status.DRAFT, Status.SIGNED])
+        return self.exclude(status__in=[Status.DRAFT, Status.VOIDED, *REGISTERED])
 
     def counts_by_status(self) -> dict[str, int]:
         """Return {status: number} with every status named."""
         counted = dict(self.order_by().values_list("status").annotate(Count("pk")))
         return {status: counted.get(status, 0) for status in Status.values}
+
+
+# Credit and debit notes: the authority's own numbers, which are not UNTDID 1001's.
+NOTE_TYPES = ("380", "384")
+
+
+class VoidedFor(models.TextChoices):
+    """Who gave a number up."""
+
+    SOURCE = "source", _("Its source took it back")
+    PERSON = "person", _("A person decided it")
 
 
 class Invoice(models.Model):
@@ -104,6 +117,26 @@ class Invoice(models.Model):
     csid = models.TextField(null=True, blank=True)  # noqa: DJ001
     server_qr = models.TextField(null=True, blank=True)  # noqa: DJ001
 
+    original = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="notes",
+        help_text=_("The registered invoice that this credit or debit note is about."),
+    )
+    needs_approval = models.BooleanField(default=False)
+    approval_reason = models.TextField(blank=True, help_text=_("Why a second person has to look, in words."))
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices_made"
+    )
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices_approved"
+    )
+    approved_at = models.DateTimeField(null=True, blank=True)
+    voided_for = models.CharField(max_length=10, choices=VoidedFor.choices, blank=True)
+    void_reason = models.TextField(blank=True)
+
     problem = models.TextField(blank=True, help_text=_("What is wrong and what to do, for people."))
     problem_field = models.CharField(max_length=200, blank=True)
     attempts = models.PositiveIntegerField(default=0)
@@ -151,9 +184,28 @@ class Invoice(models.Model):
                 name="an_invoice_has_number_and_document",
             ),
             models.CheckConstraint(
-                condition=Q(status=Status.SIGNED, signed_at__isnull=False)
-                | (~Q(status=Status.SIGNED) & Q(signed_at__isnull=True)),
+                condition=Q(status__in=REGISTERED, signed_at__isnull=False)
+                | (~Q(status__in=REGISTERED) & Q(signed_at__isnull=True)),
                 name="signed_means_signed_at",
+            ),
+            models.CheckConstraint(
+                condition=Q(type_code__in=NOTE_TYPES, original__isnull=False)
+                | (~Q(type_code__in=NOTE_TYPES) & Q(original__isnull=True)),
+                name="a_note_has_an_original",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=Status.APPROVED)
+                | Q(needs_approval=True, approved_by__isnull=False, approved_at__isnull=False),
+                name="approved_means_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=Q(approved_by__isnull=True) | Q(made_by__isnull=True) | ~Q(approved_by=F("made_by")),
+                name="approved_by_a_second_person",
+            ),
+            models.CheckConstraint(
+                condition=(Q(status=Status.VOIDED) & ~Q(voided_for="") & ~Q(void_reason=""))
+                | (~Q(status=Status.VOIDED) & Q(voided_for="", void_reason="")),
+                name="voided_has_a_reason",
             ),
             models.CheckConstraint(
                 condition=~Q(status__in=WAITING) | Q(next_attempt_at__isnull=False), name="waiting_has_a_time"

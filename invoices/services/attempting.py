@@ -51,6 +51,11 @@ class Claim:
     is_asking: bool
     was_absent: bool
 
+    @property
+    def resting(self) -> Status:
+        """Return where the invoice waits when nothing of it was handed in."""
+        return resting_status(self.invoice)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -64,6 +69,11 @@ class Result:
     pause: str = ""
     is_silent: bool = False
     details: dict[str, str] | None = None
+
+
+def resting_status(invoice: Invoice) -> Status:
+    """Return where a numbered invoice waits that goes out next: an approval once given stays given."""
+    return Status.APPROVED if invoice.needs_approval else Status.READY
 
 
 def attempt(authority: Authority, claim: Claim) -> Result:
@@ -89,14 +99,14 @@ def _validate(authority: Authority, claim: Claim) -> Result | None:
         case Rejected():
             return _rejected(claim, verdict)
         case CredentialsRefused(sentence=sentence):
-            return Result(invoice, Status.READY, sentence, pause=sentence)
+            return Result(invoice, Status.CONFIG_ERROR, sentence, pause=sentence)
         case Unclear(sentence=sentence) if _is_answer(verdict):
             # The words for "busy" are those for "handed in before": ask, although we never signed it.
             answer = _ask(authority, claim)
             if isinstance(answer, Found):
                 return _found(claim, answer)
-            return Result(invoice, Status.READY, f"{sentence} {WAITING}")
-    return Result(invoice, Status.READY, f"{verdict.sentence} {WAITING}", is_silent=True)
+            return Result(invoice, claim.resting, f"{sentence} {WAITING}")
+    return Result(invoice, claim.resting, f"{verdict.sentence} {WAITING}", is_silent=True)
 
 
 def _sign(authority: Authority, claim: Claim) -> Result:
@@ -108,7 +118,7 @@ def _sign(authority: Authority, claim: Claim) -> Result:
         case Rejected():
             return _rejected(claim, verdict)
         case CredentialsRefused(sentence=sentence):
-            return Result(invoice, Status.READY, sentence, pause=sentence)
+            return Result(invoice, Status.CONFIG_ERROR, sentence, pause=sentence)
     if claim.is_asking:
         # This attempt has used its look-ups to allow the sending; the next one asks.
         return Result(invoice, Status.UNKNOWN, f"{verdict.sentence} {ASKING}", is_silent=not _is_answer(verdict))

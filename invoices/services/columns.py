@@ -14,11 +14,28 @@ from invoices.taxes import Totals
 SOURCE = ("connection", "source_kind", "source_external_id", "source_part")
 # All that a chunk may change of an invoice that is there already.
 CHANGEABLE = (
-    *("business", "source_label", "source_url", "status", "number", "irn", "kind", "issue_date", "issue_time"),
+    *(
+        "business",
+        "type_code",
+        "source_label",
+        "source_url",
+        "status",
+        "number",
+        "irn",
+        "kind",
+        "issue_date",
+        "issue_time",
+    ),
     *("due_date", "supply_date", "currency", "buyer_name", "buyer_tin", "line_extension_amount"),
     *("allowance_amount", "tax_exclusive_amount", "tax_amount", "tax_inclusive_amount", "payable_amount"),
     *("missing", "draft", "snapshot", "document", "document_sha256", "qr_payload", "problem", "problem_field"),
+    *("needs_approval", "approval_reason", "approved_by", "approved_at", "voided_for", "void_reason"),
     *("setbacks", "seen_absent", "next_attempt_at", "ready_at", "updated_at"),
+)
+# What says where a numbered invoice stands, when its document stays as it is.
+STANDING = (
+    *("status", "needs_approval", "approval_reason", "approved_by", "approved_at", "voided_for", "void_reason"),
+    *("next_attempt_at", "updated_at"),
 )
 AMOUNTS = (
     "line_extension_amount",
@@ -40,6 +57,7 @@ def put_facts(
 ) -> None:
     """Put a draft's facts on its invoice. `stored` is the draft as its source gave it, `draft` with the defaults."""
     invoice.source_label, invoice.source_url = draft.source.label, draft.source.url
+    invoice.type_code = draft.type_code
     invoice.kind, invoice.currency, invoice.supply_date = draft.kind, draft.currency[:10], draft.supply_date
     invoice.buyer_name = draft.buyer.name.strip() if draft.buyer else ""
     invoice.buyer_tin = draft.buyer.tin.strip() if draft.buyer else ""
@@ -49,9 +67,9 @@ def put_facts(
         setattr(invoice, name, getattr(totals, name) if totals else None)
 
 
-def put_frozen(invoice: Invoice, frozen: Frozen, now: datetime) -> None:
-    """Put the frozen document on its invoice, which is READY from `now`."""
-    invoice.status = Status.READY
+def put_frozen(invoice: Invoice, frozen: Frozen, now: datetime, *, approval_reason: str) -> None:
+    """Put the frozen document on its invoice, which is READY from `now`; an approval of other bytes is gone."""
+    put_waiting(invoice, approval_reason)
     invoice.number, invoice.irn = frozen.number, frozen.irn
     invoice.issue_date, invoice.issue_time = frozen.issued_at.date(), frozen.issued_at.time()
     invoice.due_date = frozen.due_date
@@ -60,6 +78,14 @@ def put_frozen(invoice: Invoice, frozen: Frozen, now: datetime) -> None:
     invoice.problem = invoice.problem_field = ""
     invoice.setbacks, invoice.seen_absent = 0, False
     invoice.ready_at = invoice.next_attempt_at = now
+
+
+def put_waiting(invoice: Invoice, approval_reason: str) -> None:
+    """Let a numbered invoice be READY: to go out by itself, or with a reason to be looked at by a person first."""
+    invoice.status = Status.READY
+    invoice.needs_approval, invoice.approval_reason = bool(approval_reason), approval_reason
+    invoice.approved_by = invoice.approved_at = None
+    invoice.voided_for = invoice.void_reason = ""
 
 
 def line_rows(invoice: Invoice, draft: InvoiceDraft, totals: Totals | None) -> list[InvoiceLine]:

@@ -13,23 +13,26 @@ from django.db.models import Q
 from django.utils import timezone
 from django_scopes import scope
 
-from accounts.models import Organization
+from accounts.models import Organization, User
 from integrations.models import Connection
+from invoices.approval import ApprovalPolicy
 from invoices.document import DocumentInvalid
 from invoices.drafts import InvoiceDraft, Missing, Seller, missing_facts, with_defaults
 from invoices.drafts.lines import totals_of
 from invoices.drafts.missing import tax_point
 from invoices.freezing import Frozen, freeze
 from invoices.irn import LAGOS, IrnInvalid, in_lagos, number_text
-from invoices.models import Business, Invoice, InvoiceLine, NumberSeries, Status
+from invoices.models import REMAKEABLE, Business, Invoice, InvoiceLine, NumberSeries, Status, VoidedFor
 from invoices.qr import KeyFileInvalid, suffix
-from invoices.services.columns import CHANGEABLE, SOURCE, line_rows, put_facts, put_frozen
+from invoices.services.columns import CHANGEABLE, SOURCE, STANDING, line_rows, put_facts, put_frozen, put_waiting
+from invoices.services.proposing import HANDED_IN, compare
 from invoices.taxes import Totals
 
 logger = structlog.get_logger(__name__)
 
 SourceKey = tuple[int, str, str, str]
 CHUNK = 100
+LACKS = "Its source has changed since it took its number, and now lacks:"
 
 
 class ForeignConnection(ValueError):
@@ -56,13 +59,16 @@ class _Work:
     totals: Totals | None = None
 
 
-def issue_drafts(*, organization: Organization, drafts: Sequence[InvoiceDraft]) -> list[Issued]:
+def issue_drafts(
+    *, organization: Organization, drafts: Sequence[InvoiceDraft], made_by: User | None = None
+) -> list[Issued]:
     """Make or update the invoices of a chunk of drafts in one transaction.
 
     A complete draft becomes READY with the next number, its IRN, QR payload and frozen document. One that lacks
-    a fact is kept as a DRAFT that names it. An invoice that has a number is left alone, with one exception: a
-    REJECTED one whose document has changed is frozen anew under the same number and is READY again. Of two
-    drafts of one source the later counts. Raises ForeignConnection.
+    a fact is kept as a DRAFT that names it. One that has a number and that the authority certainly does not have is
+    frozen anew under the same number when its document has changed; when its source now lacks a fact, it waits for a
+    person instead of going out. What is being handed in or registered is left alone. Of two drafts of one source the
+    later counts. `made_by` is who asked for it, None for the work itself. Raises ForeignConnection.
     """
     if not drafts:
         return []
@@ -76,7 +82,7 @@ def issue_drafts(*, organization: Organization, drafts: Sequence[InvoiceDraft]) 
         desk.already = _invoiced_before(latest.values(), existing)
         invoices = {}
         for key, draft in latest.items():
-            invoices[key] = existing.get(key) or _new_invoice(organization, draft)
+            invoices[key] = existing.get(key) or _new_invoice(organization, draft, made_by)
             desk.take(invoices[key], draft)
         desk.write()
     return [_issued(invoices[draft.source.key]) for draft in drafts]
@@ -100,13 +106,15 @@ class _Desk:
         self.business = business
         self.now = now
         self.seller: Seller | None = business.as_seller() if business else None
-        self._series: NumberSeries | None = None
+        self.policy = business.approval_policy if business else ApprovalPolicy()
+        self._series: dict[str, NumberSeries] = {}
         self._works: list[_Work] = []
         self.already: dict[SourceKey, Invoice] = {}  # numbered invoices of what a source was before it was merged
 
     def take(self, invoice: Invoice, draft: InvoiceDraft) -> None:
         """Hold or freeze one draft; nothing is written yet."""
-        if invoice.status not in (Status.DRAFT, Status.REJECTED):
+        if not _may_be_made(invoice):
+            self._compare(invoice, draft)
             return
         missing = (*self._merged(draft), *missing_facts(draft, self.seller))
         work = _Work(invoice, with_defaults(draft, self.seller), draft.to_json(), missing)
@@ -115,6 +123,15 @@ class _Desk:
             self._accept(work, frozen)
         elif invoice.status == Status.DRAFT:
             self._hold(work)
+        elif invoice.status != Status.REJECTED:
+            self._stop(work)
+
+    def _compare(self, invoice: Invoice, draft: InvoiceDraft) -> None:
+        if invoice.status not in HANDED_IN or draft.billing_reference is not None or invoice.issue_date is None:
+            return
+        complete = with_defaults(draft, self.seller)
+        totals = totals_of(complete, tax_point(invoice.supply_date, invoice.issue_date))
+        compare(invoice, complete, totals)
 
     def _merged(self, draft: InvoiceDraft) -> tuple[Missing, ...]:
         earlier = self.already.get(draft.source.key)
@@ -124,8 +141,8 @@ class _Desk:
         """Write the chunk: invoices, lines and the series, three statements and a few."""
         if not self._works:
             return
-        if self._series is not None:
-            self._series.save(update_fields=["last_number"])
+        for series in self._series.values():
+            series.save(update_fields=["last_number"])
         invoices = [work.invoice for work in self._works]
         # The conflict arm updates only rows that this transaction has locked and looked at.
         Invoice.objects.bulk_create(invoices, update_conflicts=True, unique_fields=SOURCE, update_fields=CHANGEABLE)
@@ -136,7 +153,7 @@ class _Desk:
     def _freeze(self, work: _Work) -> Frozen | None:
         assert self.seller is not None  # noqa: S101 - without one the seller itself is missing
         invoice = work.invoice
-        number = invoice.number or self._next_number()
+        number = invoice.number or self._next_number(work.draft.type_code)
         issued_at = in_lagos(self.now)
         if invoice.issue_date and invoice.issue_time:
             # The number of a rejected invoice stays, and with it the date that the number ends in.
@@ -153,13 +170,15 @@ class _Desk:
         return frozen
 
     def _accept(self, work: _Work, frozen: Frozen) -> None:
-        if work.invoice.document_sha256 == frozen.sha256:
-            return  # rejected before, and nothing about it has changed
-        if work.invoice.number is None and self._series is not None:
-            self._series.last_number += 1
+        invoice = work.invoice
+        if invoice.document_sha256 == frozen.sha256 and not self._is_wanted_again(invoice):
+            return  # nothing about it has changed
+        if invoice.number is None:
+            self._series[self._prefix(invoice.type_code)].last_number += 1
         work.totals = frozen.totals
         put_facts(work.invoice, work.draft, stored=work.stored, missing=(), totals=frozen.totals)
-        put_frozen(work.invoice, frozen, self.now)
+        why = self.policy.reason(kind=invoice.kind, type_code=invoice.type_code, payable=frozen.totals.payable_amount)
+        put_frozen(work.invoice, frozen, self.now, approval_reason=why)
         self._keep(work)
 
     def _hold(self, work: _Work) -> None:
@@ -170,19 +189,49 @@ class _Desk:
         if before != (invoice.draft, invoice.missing, self.business.pk if self.business else None):
             self._keep(work)
 
+    def _is_wanted_again(self, invoice: Invoice) -> bool:
+        return invoice.status == Status.VOIDED or invoice.approval_reason.startswith(LACKS)
+
+    def _stop(self, work: _Work) -> None:
+        """Keep a numbered invoice from going out whose source has changed and lacks a fact now."""
+        invoice = work.invoice
+        why = f"{LACKS} {', '.join(fact.label for fact in work.missing)}. Complete it there, or look and decide."
+        if invoice.approval_reason == why:
+            return
+        if invoice.status == Status.CONFIG_ERROR:
+            invoice.needs_approval, invoice.approval_reason, invoice.approved_by = True, why, None
+            invoice.approved_at = None
+        else:
+            put_waiting(invoice, why)
+            invoice.next_attempt_at = self.now
+        self._keep_status(invoice)
+
+    def _keep_status(self, invoice: Invoice) -> None:
+        invoice.save(update_fields=STANDING)
+
     def _keep(self, work: _Work) -> None:
         work.invoice.business = self.business
         work.invoice.updated_at = self.now
         self._works.append(work)
 
-    def _next_number(self) -> str:
+    def _next_number(self, type_code: str) -> str:
         """Return the number that comes next; it is taken when a document made with it passes its check."""
-        if self._series is None:
-            assert self.business is not None  # noqa: S101 - a seller exists
-            prefix = self.business.number_prefix
+        prefix = self._prefix(type_code)
+        if prefix not in self._series:
             NumberSeries.objects.get_or_create(business=self.business, prefix=prefix)
-            self._series = NumberSeries.objects.select_for_update().get(business=self.business, prefix=prefix)
-        return number_text(self._series.prefix, self._series.last_number + 1)
+            self._series[prefix] = NumberSeries.objects.select_for_update().get(business=self.business, prefix=prefix)
+        return number_text(prefix, self._series[prefix].last_number + 1)
+
+    def _prefix(self, type_code: str) -> str:
+        assert self.business is not None  # noqa: S101 - a seller exists
+        return self.business.prefix_of(type_code)
+
+
+def _may_be_made(invoice: Invoice) -> bool:
+    """Tell whether the document may be made or made anew: the authority certainly does not have it."""
+    if invoice.status == Status.VOIDED:
+        return invoice.voided_for == VoidedFor.SOURCE
+    return invoice.status == Status.DRAFT or invoice.status in REMAKEABLE
 
 
 def _check_connections(drafts: Sequence[InvoiceDraft]) -> None:
@@ -213,14 +262,18 @@ def _invoiced_before(drafts: Iterable[InvoiceDraft], existing: dict[SourceKey, I
         source = draft.source
         for former_id in source.former_ids:
             earlier = existing.get((source.connection_id, source.kind, former_id, source.part))
-            if earlier is not None and earlier.number is not None:
+            if earlier is not None and earlier.number is not None and earlier.voided_for != VoidedFor.SOURCE:
                 found[source.key] = earlier
     return found
 
 
-def _new_invoice(organization: Organization, draft: InvoiceDraft) -> Invoice:
+def _new_invoice(organization: Organization, draft: InvoiceDraft, made_by: User | None) -> Invoice:
+    reference = draft.billing_reference
     return Invoice(
         organization=organization,
+        type_code=draft.type_code,
+        original=Invoice.objects.get(irn=reference.irn) if reference else None,
+        made_by=made_by,
         connection_id=draft.source.connection_id,
         source_kind=draft.source.kind,
         source_external_id=draft.source.external_id,

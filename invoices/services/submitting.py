@@ -15,15 +15,18 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
 from accounts.models import Organization
 from invoices.authority.base import Authority
-from invoices.models import Business, Invoice, Status
+from invoices.models import REGISTERED, WAITING, Business, Invoice, Status
 from invoices.models.invoice import InvoiceQuerySet
 from invoices.services.attempting import Claim, Result, attempt
 from invoices.services.authority_keys import Group, authority_for
+from invoices.services.breaking import may_call, note_attempt
+from invoices.services.noting import settle_original
 
 logger = structlog.get_logger(__name__)
 
@@ -32,8 +35,6 @@ LEASE = timedelta(minutes=5)
 # Seconds to wait after the first, second … attempt in a row that settled nothing.
 BACK_OFF = (5, 15, 60, 300, 1800, 3600)
 ALARM_AFTER = 4
-# So many attempts in a row without any answer: the authority is away, and the rest can wait for the next ring.
-SILENCES_THAT_STOP = 3
 
 
 def submit_invoice(*, invoice_id: int) -> Invoice:
@@ -61,14 +62,13 @@ def submit_due_invoices(
     """Submit what is due, of one organization or all, until nothing is due or the time is up.
 
     Returns how many ended in which status. Safe for any number of workers at once. Stops early when the authority
-    does not answer at all: what is left stays due. `after_each` hears of each result, for a progress line.
+    is away: what is left stays due. `after_each` hears of each result, for a progress line.
     """
     done: Counter[str] = Counter()
-    silences = 0
     with scopes_disabled():
         _give_up_dead_claims(_invoices_of(organization))
     with _authorities() as authority_of:
-        while silences < SILENCES_THAT_STOP and (until is None or timezone.now() < until):
+        while until is None or timezone.now() < until:
             claim = claim_next(organization)
             if claim is None:
                 break
@@ -76,7 +76,6 @@ def submit_due_invoices(
                 result = attempt(authority_of(claim.invoice), claim)
                 _record(claim, result)
             done[result.status] += 1
-            silences = silences + 1 if result.is_silent else 0
             if after_each is not None:
                 after_each(result)
     return done
@@ -95,11 +94,17 @@ def has_due(organization: Organization | None = None) -> bool:
 
 
 def resume_submissions(*, business: Business) -> None:
-    """Let a paused business submit again; what waited is due at once."""
+    """Let a paused business submit again; what waited is due at once, and so is what met the refused keys."""
+    now = timezone.now()
     with scope(organization=business.organization), transaction.atomic():
-        Business.objects.filter(pk=business.pk).update(submissions_paused_reason="", updated_at=timezone.now())
-        waiting = Invoice.objects.filter(business=business, status__in=[Status.READY, Status.UNKNOWN])
-        waiting.update(next_attempt_at=timezone.now())
+        Business.objects.filter(pk=business.pk).update(submissions_paused_reason="", updated_at=now)
+        mine = Invoice.objects.filter(business=business)
+        stopped = mine.filter(status=Status.CONFIG_ERROR)
+        stopped.filter(Q(needs_approval=False) | Q(approved_by=None)).update(
+            status=Status.READY, next_attempt_at=now, problem="", updated_at=now
+        )
+        stopped.update(status=Status.APPROVED, next_attempt_at=now, problem="", updated_at=now)
+        mine.filter(status__in=WAITING).update(next_attempt_at=now)
     business.submissions_paused_reason = ""
 
 
@@ -142,6 +147,8 @@ def _give_up_dead_claims(invoices: InvoiceQuerySet) -> None:
 
 
 def _claim(invoices: InvoiceQuerySet) -> Claim | None:
+    if not may_call():
+        return None
     now = timezone.now()
     with transaction.atomic():
         due = invoices.due(now).defer("draft", "snapshot", "missing", "qr_payload")
@@ -157,12 +164,15 @@ def _claim(invoices: InvoiceQuerySet) -> Claim | None:
 def _record(claim: Claim, result: Result) -> None:
     """Write what came out. A worker that lost its lease writes a signature, which is a fact, and nothing else."""
     invoice = claim.invoice
-    mine = Invoice.objects.filter(pk=invoice.pk).exclude(status=Status.SIGNED)
+    note_attempt(silent=result.is_silent, sentence=result.problem)
+    mine = Invoice.objects.filter(pk=invoice.pk).exclude(status__in=REGISTERED)
     if result.status != Status.SIGNED:
         mine = mine.filter(status=Status.SUBMITTING, attempts=claim.attempt)
     with transaction.atomic():
         if not mine.update(**_columns(result, invoice.setbacks)):
             logger.warning("late_result_dropped", invoice=invoice.pk, status=result.status)
+        elif result.status == Status.SIGNED:
+            settle_original(invoice)
         elif result.pause:
             Business.objects.filter(invoices=invoice).update(
                 submissions_paused_reason=result.pause, updated_at=timezone.now()
@@ -184,7 +194,8 @@ def _columns(result: Result, setbacks: int) -> dict[str, Any]:
     if result.status == Status.SIGNED:
         details = result.details or {}
         columns |= {"signed_at": now, "csid": details.get("csid"), "server_qr": details.get("qrCode")}
-    if result.status in (Status.READY, Status.UNKNOWN):
+        columns |= {"voided_for": "", "void_reason": ""}
+    if result.status in WAITING:
         columns |= {"next_attempt_at": now + _wait(setbacks, result), "setbacks": setbacks + 1}
         if setbacks + 1 >= ALARM_AFTER:
             logger.error("invoice_unsettled", invoice=result.invoice.pk, attempts_in_a_row=setbacks + 1)

@@ -12,7 +12,9 @@ from crm.models import Deal, DealAlias
 from crm.services import invoice_due_deals, refresh_deals, sync_deals
 from integrations.models import Connection, RunStatus
 from invoices.models import Business, Invoice, Status
+from invoices.services.submitting import submit_due_invoices
 from tests.crm.examples import DEAL
+from tests.invoices.standing import stand_at
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_waits")]
@@ -72,6 +74,7 @@ def test_a_merged_deal_is_not_invoiced_a_second_time(
 ) -> None:
     synced(connection)
     first, second = flawless(sandbox)[:2]
+    stand_at(Invoice.objects.get(source_external_id=first), Status.SIGNED)
     before = Invoice.objects.exclude(number=None).count()
     invoice = Invoice.objects.get(source_external_id=first)
     assert invoice.number is not None
@@ -97,6 +100,7 @@ def test_a_chain_of_merges_leads_back_to_the_first_invoice(
     first, second, third = flawless(sandbox)[:3]
     sync_deals(connection=connection)
     invoice_due_deals(connection=connection, only=[first])
+    stand_at(Invoice.objects.get(source_external_id=first), Status.SIGNED)
     once = sandbox.merge(first, second)
     sync_deals(connection=connection)
     twice = sandbox.merge(third, once)
@@ -104,6 +108,39 @@ def test_a_chain_of_merges_leads_back_to_the_first_invoice(
     assert Invoice.objects.exclude(number=None).filter(source_external_id__in=[once, twice, second, third]).count() == 0
     assert Invoice.objects.get(source_external_id=twice).missing[0]["field"] == "source.merged"
     assert set(DealAlias.objects.values_list("external_id", flat=True)) >= {first, second, third, once}
+
+
+def test_a_merged_deal_of_which_a_former_ones_invoice_is_not_handed_in_gets_one_invoice_and_voids_the_others(
+    connection: Connection, sandbox: SandboxProcess, business: Business
+) -> None:
+    synced(connection)
+    first, second = flawless(sandbox)[:2]
+    merged = sandbox.merge(first, second)
+    synced(connection)
+    standing = dict(
+        Invoice.objects.filter(source_external_id__in=[first, second, merged]).values_list(
+            "source_external_id", "status"
+        )
+    )
+    assert standing == {first: Status.VOIDED, second: Status.VOIDED, merged: Status.READY}
+    assert Invoice.objects.get(source_external_id=first).void_reason == "The deal was archived, deleted or merged."
+
+
+def test_an_archived_deal_takes_back_an_invoice_that_is_not_handed_in_and_a_restored_one_gives_it_again(
+    connection: Connection, sandbox: SandboxProcess, business: Business
+) -> None:
+    synced(connection)
+    victim = flawless(sandbox)[0]
+    invoice = Invoice.objects.get(source_external_id=victim)
+    sandbox.archive("deals", victim)
+    sync_deals(connection=connection, days_back=0)
+    assert Invoice.objects.get(pk=invoice.pk).status == Status.VOIDED
+    assert submit_due_invoices()[Status.SIGNED] == Invoice.objects.filter(status=Status.SIGNED).count()
+    assert invoice.irn not in sandbox.received()["mbs"]["sign_attempts"]
+    sandbox.restore("deals", victim)
+    synced(connection, days_back=0)
+    again = Invoice.objects.get(source_external_id=victim)
+    assert (again.pk, again.number, again.irn, again.status) == (invoice.pk, invoice.number, invoice.irn, Status.READY)
 
 
 def test_merging_deals_of_which_none_is_invoiced_makes_one_invoice(

@@ -6,6 +6,7 @@ from crm.models import Company, Contact, Deal
 from crm.services import invoice_due_deals, sync_deals
 from integrations.models import Connection, RunStatus
 from invoices.models import Invoice, Status
+from tests.invoices.standing import stand_at
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_waits", "business")]
@@ -91,7 +92,24 @@ def test_a_changed_buyer_that_cannot_be_read_stops_nothing(connection: Connectio
     assert (broken.name, sound.name) == (broken_name, "Sound again Ltd (invented)")
 
 
-def test_a_numbered_invoice_is_not_touched_by_its_buyers_change(
+def test_a_registered_invoice_is_not_touched_by_its_buyers_change(
+    connection: Connection, sandbox: SandboxProcess
+) -> None:
+    sync_deals(connection=connection)
+    invoice_due_deals(connection=connection)
+    invoice = Invoice.objects.exclude(status=Status.DRAFT).order_by("pk").first()
+    assert invoice is not None
+    stand_at(invoice, Status.SIGNED)
+    deal = Deal.objects.select_related("company").get(external_id=invoice.source_external_id)
+    assert deal.company is not None
+    sandbox.edit("companies", deal.company.external_id, city="Elsewhere")
+    sync_deals(connection=connection, days_back=0)
+    invoice_due_deals(connection=connection)
+    after = Invoice.objects.get(pk=invoice.pk)
+    assert (after.number, after.document) == (invoice.number, invoice.document)
+
+
+def test_a_numbered_invoice_that_nobody_has_handed_in_is_made_anew_under_its_number(
     connection: Connection, sandbox: SandboxProcess
 ) -> None:
     sync_deals(connection=connection)
@@ -104,4 +122,5 @@ def test_a_numbered_invoice_is_not_touched_by_its_buyers_change(
     sync_deals(connection=connection, days_back=0)
     invoice_due_deals(connection=connection)
     after = Invoice.objects.get(pk=invoice.pk)
-    assert (after.number, after.document) == (invoice.number, invoice.document)
+    assert (after.number, after.irn, after.status) == (invoice.number, invoice.irn, Status.READY)
+    assert '"city_name":"Elsewhere"' in (after.document or "")

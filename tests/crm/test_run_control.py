@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import psycopg
 import pytest
 from celery.signals import task_prerun
 from django.db import connection as database
@@ -14,7 +13,8 @@ from crm.services import preview_deals, sync_deals
 from integrations.base.auth import Tokens
 from integrations.models import Connection, Quarantine, RunStatus, StopRequest, SyncCursor, SyncRun
 from integrations.services.connections import connect_account, disconnect
-from integrations.services.syncs import LOCK_SPACE, request_full_read, request_stop
+from integrations.services.syncs import request_full_read, request_stop
+from tests.other_session import lock_of_a_run, other_session
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_waits")]
@@ -77,10 +77,7 @@ def test_a_run_stops_after_its_page_as_it_was_asked(
 
 def test_a_full_read_is_not_asked_for_while_a_run_begins_whose_end_would_undo_it(connection: Connection) -> None:
     sync_deals(connection=connection)
-    parameters = {name: value for name, value in database.get_connection_params().items() if name != "context"}
-    parameters.pop("cursor_factory", None)
-    with psycopg.connect(**parameters) as elsewhere:
-        elsewhere.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (LOCK_SPACE, f"{connection.pk} deals"))
+    with lock_of_a_run(connection):
         assert not request_full_read(connection=connection)
         assert SyncCursor.objects.get().full_read_started_at is None
     assert request_full_read(connection=connection)
@@ -175,9 +172,5 @@ def test_a_worker_does_not_keep_a_connection_that_postgresql_has_closed() -> Non
 
 def end_session(pid: int) -> None:
     """End one session of the database from another one."""
-    import psycopg
-
-    facts = database.get_connection_params()
-    named = {key: facts[key] for key in ("host", "port", "user", "password", "dbname") if key in facts}
-    with psycopg.connect(**named, autocommit=True) as other:
+    with other_session() as other:
         other.execute("SELECT pg_terminate_backend(%s)", [pid])

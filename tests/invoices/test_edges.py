@@ -41,7 +41,7 @@ def test_the_command_fails_while_something_is_left(issue: Issue, business: Busin
     business.save()
     issue()
     out = io.StringIO()
-    with pytest.raises(CommandError, match="Not all invoices are signed: 1 ready to submit"):
+    with pytest.raises(CommandError, match="Not all invoices are signed: 1 stopped: the authority refuses the keys"):
         call_command("submit_invoices", stdout=out)
     assert "is paused: The tax authority refuses the API keys" in out.getvalue()
 

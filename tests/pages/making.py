@@ -17,6 +17,7 @@ from integrations.models import Connection
 from invoices.models import Invoice, Status
 from invoices.services.issuing import issue_drafts
 from tests.invoices.making import BUYER, make_draft
+from tests.invoices.standing import stand_at
 
 _numbers = itertools.count(50_001)
 
@@ -72,12 +73,7 @@ def make_company(connection: Connection, name: str) -> Company:
 def make_invoice(connection: Connection, status: str = Status.READY, **changes: Any) -> Invoice:
     """Return an invoice of a complete draft (its seller must exist), moved to a status by hand."""
     [issued] = issue_drafts(organization=connection.organization, drafts=[make_draft(connection.pk, **changes)])
-    if status != Status.READY:
-        columns: dict[str, Any] = {"status": status}
-        if status == Status.SIGNED:
-            columns |= {"signed_at": timezone.now(), "next_attempt_at": None}
-        Invoice.objects.filter(pk=issued.invoice_id).update(**columns)
-    return Invoice.objects.get(pk=issued.invoice_id)
+    return stand_at(Invoice.objects.get(pk=issued.invoice_id), status)
 
 
 def make_held(connection: Connection, **changes: Any) -> Invoice:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Organization, Role
 from integrations.models import Connection
-from invoices.models import Business, Invoice, Status, Submission
+from invoices.models import WAITING, Breaker, Business, Invoice, Status, Submission
 from invoices.services.issuing import issue_drafts
 from tests.invoices.making import make_draft
 from tests.pages.making import Reader, make_held, make_invoice
@@ -45,7 +45,7 @@ def test_the_status_filters(owner_browser: Client, kinds: dict[str, Invoice], st
 
 
 def test_what_is_on_its_way_can_be_seen_together(owner_browser: Client, kinds: dict[str, Invoice]) -> None:
-    assert listed(owner_browser, "?status=waiting") == {kinds[Status.READY].pk, kinds[Status.UNKNOWN].pk}
+    assert listed(owner_browser, "?status=waiting") == {kinds[status].pk for status in WAITING}
 
 
 def test_number_irn_buyer_and_deal_are_searched(owner_browser: Client, kinds: dict[str, Invoice]) -> None:
@@ -123,7 +123,7 @@ def test_the_paper_shows_what_the_document_says(owner_browser: Client, kinds: di
     assert "VAT 7.5 % on ₦270,000.00 ₦20,250.00" in page.text
     assert f"No. {invoice.number} {invoice.irn}" in page.text
     assert reverse("invoice_qr", args=[invoice.pk]) in [image["src"] for image in page.all("img")]
-    assert "Handed in" not in page.text
+    assert "Handed in" not in page.text.replace("Handed in for signing", "")
 
 
 def test_every_marked_figure_has_its_place_in_the_document(owner_browser: Client, kinds: dict[str, Invoice]) -> None:
@@ -246,3 +246,50 @@ def test_a_rejection_is_told_with_what_to_do(owner_browser: Client, kinds: dict[
     text = text_of(owner_browser.get(reverse("invoice", args=[kinds[Status.REJECTED].pk])))
     assert "The authority does not know the buyer's TIN." in text
     assert "Correct it at its source." in text
+
+
+def test_a_second_person_approves_from_the_page_and_whoever_may_not_is_told_whom_to_ask(
+    sign_in: Callable[..., Client], account: Connection, business: Business
+) -> None:
+    Business.objects.update(approval_above=1000)
+    invoice = make_invoice(account)
+    address = reverse("invoice_approve", args=[invoice.pk])
+    operator = sign_in(Role.OPERATOR)
+    assert "an owner or accountant of" in text_of(operator.get(reverse("invoice", args=[invoice.pk])))
+    assert operator.post(address).status_code == 403
+    accountant = sign_in(Role.ACCOUNTANT)
+    page = text_of(accountant.get(reverse("invoice", args=[invoice.pk])))
+    assert "above which a second person has to look" in page
+    assert "Submit now" not in page
+    assert "waits for a second person" in text_of(
+        accountant.post(reverse("invoice_submit", args=[invoice.pk]), follow=True)
+    )
+    assert "is approved and goes out by itself" in text_of(accountant.post(address, follow=True))
+    assert Invoice.objects.get(pk=invoice.pk).status == Status.APPROVED
+    assert "Approved by a second person" in text_of(accountant.get(reverse("invoice", args=[invoice.pk])))
+
+
+def test_an_invoice_is_voided_with_a_reason_and_what_is_signed_is_not(
+    owner_browser: Client, kinds: dict[str, Invoice]
+) -> None:
+    address = reverse("invoice_void", args=[kinds[Status.REJECTED].pk])
+    assert "Say why" in text_of(owner_browser.post(address, {"why": " "}, follow=True))
+    assert "is voided" in text_of(owner_browser.post(address, {"why": "Invoiced on paper"}, follow=True))
+    page = text_of(owner_browser.get(reverse("invoice", args=[kinds[Status.REJECTED].pk])))
+    assert "Invoiced on paper" in page
+    signed = reverse("invoice_void", args=[kinds[Status.SIGNED].pk])
+    assert "credited instead" in text_of(owner_browser.post(signed, {"why": "x"}, follow=True))
+    assert "Void this invoice" not in text_of(owner_browser.get(reverse("invoice", args=[kinds[Status.SIGNED].pk])))
+
+
+def test_while_the_authority_is_away_the_page_says_so(
+    owner_browser: Client, kinds: dict[str, Invoice], settings: Any
+) -> None:
+    now = timezone.now()
+    Breaker.objects.create(
+        authority=settings.MBS_BASE_URL, failures=3, opened_at=now, open_until=now, sentence="No answer."
+    )
+    assert "has not answered since" in text_of(owner_browser.get(reverse("invoice", args=[kinds[Status.READY].pk])))
+    assert "has not answered since" not in text_of(
+        owner_browser.get(reverse("invoice", args=[kinds[Status.SIGNED].pk]))
+    )

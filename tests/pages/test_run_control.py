@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts.models import Role
 from crm.models import Census, CensusDifference
 from integrations.models import Connection, ConnectionStatus, Quarantine, SyncCursor, SyncRun
+from tests.other_session import lock_of_a_run
 from tests.pages.making import Reader
 
 WISHES = ["connection_full_read", "connection_preview", "connection_stop", "connection_retry"]
@@ -56,9 +57,8 @@ def test_everything_is_read_again_when_somebody_asks_and_not_while_a_sync_runs(
     owner_browser: Client, account: Connection, django_capture_on_commit_callbacks: Any, bells: list[Any]
 ) -> None:
     cursor = SyncCursor.objects.create(connection=account, stream="deals", position={"after": "7"})
-    run = running(account)
-    assert "A sync is under way." in text_of(post(owner_browser, "connection_full_read", account))
-    run.delete()
+    with lock_of_a_run(account):
+        assert "A sync is under way." in text_of(post(owner_browser, "connection_full_read", account))
     with django_capture_on_commit_callbacks(execute=True):
         assert "Everything is read again." in text_of(post(owner_browser, "connection_full_read", account))
     cursor.refresh_from_db()

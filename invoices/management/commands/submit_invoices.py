@@ -11,13 +11,13 @@ from django.db.models import QuerySet
 from django_scopes import scopes_disabled
 
 from accounts.models import Organization
-from invoices.models import Business, Invoice, Status
+from invoices.models import WAITING, Business, Invoice, Status
 from invoices.services.attempting import Result
 from invoices.services.submitting import submit_due_invoices
 
 PROBLEMS_SHOWN = 20
 PROGRESS_EVERY = 25
-LEFT = (Status.READY, Status.SUBMITTING, Status.UNKNOWN, Status.REJECTED)
+LEFT = (*WAITING, Status.SUBMITTING, Status.REJECTED, Status.CONFIG_ERROR)
 
 
 class Command(BaseCommand):

@@ -1,0 +1,30 @@
+"""A second session of the tests' database, for what only shows between two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.db import connection as database
+
+from integrations.models import Connection
+from integrations.services.syncs import LOCK_SPACE
+
+
+@contextmanager
+def other_session(**options: Any) -> Iterator[psycopg.Connection[Any]]:
+    """Yield a connection of its own to the same database."""
+    named = ("host", "port", "user", "password", "dbname")
+    parameters = {name: value for name, value in database.get_connection_params().items() if name in named}
+    with psycopg.connect(**parameters, autocommit=True, **options) as other:
+        yield other
+
+
+@contextmanager
+def lock_of_a_run(connection: Connection, stream: str = "deals") -> Iterator[None]:
+    """Hold what a running sync of a stream holds."""
+    with other_session() as other:
+        other.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (LOCK_SPACE, f"{connection.pk} {stream}"))
+        yield
