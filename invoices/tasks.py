@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from celery import shared_task
@@ -10,7 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from invoices.services import submitting
+from invoices.services import codelists, submitting
+from invoices.services.exchange_requests import work_exchanges
 
 logger = structlog.get_logger(__name__)
 
@@ -35,16 +37,35 @@ def submit_due_invoices() -> None:
         ring_submissions()
 
 
+@shared_task(name="invoices.tasks.work_at_exchanges")
+def work_at_exchanges() -> None:
+    """Pass on, set payment statuses, report and compare what is due, for a minute."""
+    done = work_exchanges(until=timezone.now() + TIME_BOX)
+    if done:
+        logger.info("exchanges_worked", outcomes=dict(done))
+
+
+@shared_task(name="invoices.tasks.refresh_code_lists")
+def refresh_code_lists() -> None:
+    """Fetch the authority's code lists."""
+    codelists.refresh_code_lists()
+
+
+def ring_exchanges() -> None:
+    """Ask a worker to work at what is due with the authority once the current transaction commits."""
+    transaction.on_commit(lambda: _ring(work_at_exchanges))
+
+
 def ring_submissions() -> None:
     """Ask a worker to drain what is due once the current transaction commits.
 
     A broker that is away costs time only: the periodic sweep finds the same rows.
     """
-    transaction.on_commit(_ring)
+    transaction.on_commit(lambda: _ring(submit_due_invoices))
 
 
-def _ring() -> None:
+def _ring(task: Any) -> None:
     try:
-        submit_due_invoices.delay()
+        task.delay()
     except OperationalError as problem:
         logger.warning("bell_not_rung", reason=type(problem).__name__)

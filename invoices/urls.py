@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices import note_views, profile, views
+from invoices import exchange_views, key_views, note_views, profile, views
 
 urlpatterns = [
     path("invoices/", views.invoices, name="invoices"),
@@ -15,5 +15,9 @@ urlpatterns = [
     path("invoices/changes/<int:pk>/dismiss/", note_views.proposal_dismiss, name="proposal_dismiss"),
     path("invoices/<int:pk>/qr.svg", views.invoice_qr, name="invoice_qr"),
     path("invoices/<int:pk>/document.json", views.invoice_document, name="invoice_document"),
+    path("invoices/<int:pk>/authority/<slug:purpose>/", exchange_views.invoice_exchange, name="invoice_exchange"),
+    path("webhooks/mbs/<str:key>/", exchange_views.receive, name="authority_webhook"),
     path("settings/", profile.settings, name="settings"),
+    path("settings/key-file/", key_views.key_file, name="key_file"),
+    path("settings/service-id/", key_views.service_id, name="service_id"),
 ]

@@ -46,9 +46,11 @@ SWEEPS = {
     "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 60.0),
     "write-back-invoices": ("crm.tasks.write_back_invoices", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
+    "work-at-exchanges": ("invoices.tasks.work_at_exchanges", 15.0),
 }
 # Once a night, by the clock in Lagos: after the nightly syncs, which begin at two.
 NIGHTLY = {
+    "refresh-code-lists": ("invoices.tasks.refresh_code_lists", crontab(hour="1", minute="30")),
     "ring-censuses": ("crm.tasks.ring_censuses", crontab(hour="4", minute="30")),
 }
 PERIODIC: dict[str, dict[str, Any]] = {

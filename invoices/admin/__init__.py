@@ -1,7 +1,18 @@
 """Sellers, their invoices and every attempt to hand one in, in the admin."""
 
 from invoices.admin.business import BusinessAdmin, NumberSeriesAdmin
+from invoices.admin.exchange import AuthorityNoticeAdmin, CodeListAdmin, ExchangeAdmin
 from invoices.admin.invoice import InvoiceAdmin, SubmissionAdmin
 from invoices.admin.standing import BreakerAdmin, ProposalAdmin
 
-__all__ = ["BreakerAdmin", "BusinessAdmin", "InvoiceAdmin", "NumberSeriesAdmin", "ProposalAdmin", "SubmissionAdmin"]
+__all__ = [
+    "AuthorityNoticeAdmin",
+    "BreakerAdmin",
+    "BusinessAdmin",
+    "CodeListAdmin",
+    "ExchangeAdmin",
+    "InvoiceAdmin",
+    "NumberSeriesAdmin",
+    "ProposalAdmin",
+    "SubmissionAdmin",
+]

@@ -6,120 +6,206 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('invoices', '0006_guarded_credits'),
+        ("invoices", "0006_guarded_credits"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuthorityNotice',
+            name="AuthorityNotice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('irn', models.CharField(max_length=50, verbose_name='IRN')),
-                ('message', models.CharField(max_length=40)),
-                ('received_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("irn", models.CharField(max_length=50, verbose_name="IRN")),
+                ("message", models.CharField(max_length=40)),
+                ("received_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'verbose_name': 'notice of the authority',
-                'verbose_name_plural': 'notices of the authority',
-                'constraints': [models.UniqueConstraint(fields=('irn', 'message'), name='one_notice_per_message')],
+                "verbose_name": "notice of the authority",
+                "verbose_name_plural": "notices of the authority",
+                "constraints": [models.UniqueConstraint(fields=("irn", "message"), name="one_notice_per_message")],
             },
         ),
         migrations.CreateModel(
-            name='CodeList',
+            name="CodeList",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=30)),
-                ('version', models.CharField(help_text='SHA-256 of the items.', max_length=64)),
-                ('items', models.JSONField()),
-                ('changes', models.JSONField(blank=True, default=dict)),
-                ('fetched_at', models.DateTimeField(help_text='When this version was first seen.')),
-                ('confirmed_at', models.DateTimeField(help_text='When it was last found unchanged.')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(max_length=30)),
+                ("version", models.CharField(help_text="SHA-256 of the items.", max_length=64)),
+                ("items", models.JSONField()),
+                ("changes", models.JSONField(blank=True, default=dict)),
+                ("fetched_at", models.DateTimeField(help_text="When this version was first seen.")),
+                ("confirmed_at", models.DateTimeField(help_text="When it was last found unchanged.")),
             ],
             options={
-                'verbose_name': 'code list',
-                'ordering': ['kind', '-fetched_at'],
-                'indexes': [models.Index(fields=['kind', '-fetched_at'], name='code_list_newest')],
+                "verbose_name": "code list",
+                "ordering": ["kind", "-fetched_at"],
+                "indexes": [models.Index(fields=["kind", "-fetched_at"], name="code_list_newest")],
             },
         ),
         migrations.CreateModel(
-            name='Exchange',
+            name="Exchange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('purpose', models.CharField(choices=[('transmit', 'Pass on to the buyer'), ('payment', 'Payment status'), ('vat', 'VAT report'), ('compare', "Compare with the authority's copy")], max_length=10)),
-                ('stage', models.CharField(choices=[('waiting', 'Waiting'), ('working', 'Under way'), ('handed_on', 'Handed on, waiting for the buyer'), ('done', 'Done'), ('refused', 'Refused'), ('held', 'Held for a person'), ('dismissed', 'Dismissed')], default='waiting', max_length=10)),
-                ('wanted', models.CharField(blank=True, max_length=20)),
-                ('is_sent', models.BooleanField(default=False)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('setbacks', models.PositiveSmallIntegerField(default=0)),
-                ('next_attempt_at', models.DateTimeField(blank=True, null=True)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('problem', models.TextField(blank=True, help_text='What is wrong and what to do, for people.')),
-                ('result', models.JSONField(blank=True, default=dict)),
-                ('decision', models.TextField(blank=True, help_text='What a person decided about it, and when.')),
-                ('done_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='exchanges', to='invoices.invoice')),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("transmit", "Pass on to the buyer"),
+                            ("payment", "Payment status"),
+                            ("vat", "VAT report"),
+                            ("compare", "Compare with the authority's copy"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("working", "Under way"),
+                            ("handed_on", "Handed on, waiting for the buyer"),
+                            ("done", "Done"),
+                            ("refused", "Refused"),
+                            ("held", "Held for a person"),
+                            ("dismissed", "Dismissed"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("wanted", models.CharField(blank=True, max_length=20)),
+                ("is_sent", models.BooleanField(default=False)),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("setbacks", models.PositiveSmallIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField(blank=True, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("problem", models.TextField(blank=True, help_text="What is wrong and what to do, for people.")),
+                ("result", models.JSONField(blank=True, default=dict)),
+                ("decision", models.TextField(blank=True, help_text="What a person decided about it, and when.")),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="exchanges", to="invoices.invoice"
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'exchange with the authority',
-                'verbose_name_plural': 'exchanges with the authority',
+                "verbose_name": "exchange with the authority",
+                "verbose_name_plural": "exchanges with the authority",
             },
         ),
         migrations.CreateModel(
-            name='ExchangeCall',
+            name="ExchangeCall",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('attempt', models.PositiveIntegerField()),
-                ('step', models.CharField(max_length=20)),
-                ('request', models.TextField(blank=True)),
-                ('started_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('http_status', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('outcome', models.CharField(blank=True, max_length=30)),
-                ('sentence', models.TextField(blank=True)),
-                ('response', models.TextField(blank=True, help_text="The authority's answer, cut to 16 kB.")),
-                ('exchange', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='calls', to='invoices.exchange')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("attempt", models.PositiveIntegerField()),
+                ("step", models.CharField(max_length=20)),
+                ("request", models.TextField(blank=True)),
+                ("started_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("http_status", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("outcome", models.CharField(blank=True, max_length=30)),
+                ("sentence", models.TextField(blank=True)),
+                ("response", models.TextField(blank=True, help_text="The authority's answer, cut to 16 kB.")),
+                (
+                    "exchange",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="calls", to="invoices.exchange"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.AddIndex(
-            model_name='exchange',
-            index=models.Index(condition=models.Q(('stage__in', ('waiting', 'handed_on'))), fields=['next_attempt_at', 'id'], name='exchange_due'),
+            model_name="exchange",
+            index=models.Index(
+                condition=models.Q(("stage__in", ("waiting", "handed_on"))),
+                fields=["next_attempt_at", "id"],
+                name="exchange_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='exchange',
-            index=models.Index(condition=models.Q(('stage', 'working')), fields=['lease_until'], name='exchange_leased'),
+            model_name="exchange",
+            index=models.Index(
+                condition=models.Q(("stage", "working")), fields=["lease_until"], name="exchange_leased"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='exchange',
-            constraint=models.UniqueConstraint(fields=('invoice', 'purpose'), name='one_exchange_per_purpose'),
+            model_name="exchange",
+            constraint=models.UniqueConstraint(fields=("invoice", "purpose"), name="one_exchange_per_purpose"),
         ),
         migrations.AddConstraint(
-            model_name='exchange',
-            constraint=models.CheckConstraint(condition=models.Q(('purpose__in', ['transmit', 'payment', 'vat', 'compare'])), name='exchange_purpose_known'),
+            model_name="exchange",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("purpose__in", ["transmit", "payment", "vat", "compare"])),
+                name="exchange_purpose_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='exchange',
-            constraint=models.CheckConstraint(condition=models.Q(('stage__in', ['waiting', 'working', 'handed_on', 'done', 'refused', 'held', 'dismissed'])), name='exchange_stage_known'),
+            model_name="exchange",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("stage__in", ["waiting", "working", "handed_on", "done", "refused", "held", "dismissed"])
+                ),
+                name="exchange_stage_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='exchange',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('stage__in', ('waiting', 'handed_on')), _negated=True), ('next_attempt_at__isnull', False), _connector='OR'), name='exchange_due_has_a_time'),
+            model_name="exchange",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("stage__in", ("waiting", "handed_on")), _negated=True),
+                    ("next_attempt_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="exchange_due_has_a_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='exchange',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('stage', 'working'), _negated=True), ('lease_until__isnull', False), _connector='OR'), name='exchange_at_work_has_a_lease'),
+            model_name="exchange",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("stage", "working"), _negated=True), ("lease_until__isnull", False), _connector="OR"
+                ),
+                name="exchange_at_work_has_a_lease",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='exchange',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('purpose', 'payment'), _negated=True), models.Q(('wanted', ''), _negated=True), _connector='OR'), name='a_payment_wants_a_status'),
+            model_name="exchange",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("purpose", "payment"), _negated=True),
+                    models.Q(("wanted", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="a_payment_wants_a_status",
+            ),
         ),
     ]

@@ -19,6 +19,7 @@ from django_scopes import scope, scopes_disabled
 from invoices.authority.base import Answer, Authority
 from invoices.models import Business, Exchange, ExchangeCall, Purpose, Stage
 from invoices.services.authority_keys import Group, authority_for
+from invoices.services.breaking import opened
 
 logger = structlog.get_logger(__name__)
 
@@ -97,7 +98,7 @@ def work_due(attempts: dict[Purpose, Attempt], *, until: datetime | None = None)
     authorities = Authorities()
     give_up_dead_claims()
     try:
-        while until is None or timezone.now() < until:
+        while opened() is None and (until is None or timezone.now() < until):
             work = claim_next(authorities)
             if work is None:
                 break

@@ -1,0 +1,212 @@
+"""What is done with the authority about signed invoices, its notices and its code lists, in the admin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django_scopes import scope
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import action, display
+
+from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, organizations
+from invoices.models import AuthorityNotice, CodeList, Exchange, ExchangeCall, Invoice, Purpose, Stage
+from invoices.services.codelists import refresh_code_lists
+from invoices.services.exchange_requests import NotPossible, dismiss, release, request_exchange
+from invoices.services.payments import PAID
+from invoices.tasks import ring_exchanges
+
+COLOURS = {
+    Stage.WAITING: "info",
+    Stage.WORKING: "info",
+    Stage.HANDED_ON: "info",
+    Stage.DONE: "success",
+    Stage.REFUSED: "danger",
+    Stage.HELD: "warning",
+    Stage.DISMISSED: "",
+}
+
+
+class InvoiceExchangeActions:
+    """The actions on signed invoices, for the invoices' admin."""
+
+    exchange_actions = ("transmit_now", "mark_paid", "report_vat", "compare_copy")
+
+    @action(description=_("Transmit now"), permissions=["submit"])
+    def transmit_now(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> None:
+        """Pass them on to their buyers."""
+        _ask_for(self, request, queryset, Purpose.TRANSMIT)
+
+    @action(description=_("Mark paid at the authority"), permissions=["submit"])
+    def mark_paid(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> None:
+        """Tell the authority that they are paid."""
+        _ask_for(self, request, queryset, Purpose.PAYMENT, PAID)
+
+    @action(description=_("Report VAT"), permissions=["submit"])
+    def report_vat(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> None:
+        """Report the VAT of paid invoices."""
+        _ask_for(self, request, queryset, Purpose.VAT)
+
+    @action(description=_("Compare with the authority's copy"), permissions=["submit"])
+    def compare_copy(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> None:
+        """Fetch the authority's copies and compare them."""
+        _ask_for(self, request, queryset, Purpose.COMPARE)
+
+
+def _ask_for(
+    model_admin: Any, request: HttpRequest, queryset: QuerySet[Invoice], purpose: Purpose, wanted: str = ""
+) -> None:
+    def ask(invoice: Invoice) -> None:
+        with scope(organization=invoice.organization_id):
+            request_exchange(invoice=invoice, purpose=purpose, wanted=wanted, user=request.user)
+
+    _each(model_admin, request, queryset, ask, "handed to the queue")
+
+
+def _each(model_admin: Any, request: HttpRequest, rows: Any, act: Callable[[Any], None], words: str) -> None:
+    """Do it to each row; say how many it was done to, and why not to the others."""
+    done, refused = 0, Counter[str]()
+    for row in rows:
+        try:
+            act(row)
+        except NotPossible as problem:
+            refused[str(problem)] += 1
+        else:
+            done += 1
+    if done:
+        ring_exchanges()
+        model_admin.message_user(request, f"{done} {words}.", messages.SUCCESS)
+    for sentence, number in refused.items():
+        model_admin.message_user(request, f"Nothing was done for {number}: {sentence}", messages.WARNING)
+
+
+class CallInline(EvidenceInline):
+    """Every call that was made."""
+
+    model = ExchangeCall
+    fields = ("attempt", "step", "started_at", "finished_at", "http_status", "outcome", "sentence")
+    readonly_fields = fields
+
+
+@admin.register(Exchange)
+class ExchangeAdmin(EvidenceAdmin):
+    """Passing on, payment, VAT and comparison, one row an invoice and purpose."""
+
+    list_display = (
+        "invoice", "show_organization", "purpose", "show_stage", "wanted", "attempts", "next_attempt_at", "problem",
+        "updated_at",
+    )  # fmt: skip
+    list_filter = (
+        organizations("invoice__organization"),
+        ("purpose", ChoicesDropdownFilter),
+        ("stage", ChoicesDropdownFilter),
+        "updated_at",
+    )
+    list_select_related = ("invoice__organization",)
+    search_fields = ("invoice__number", "invoice__irn", "problem")
+    ordering = ("-pk",)
+    actions = ("release_held", "dismiss_held")
+    inlines = (CallInline,)
+    fields = (
+        "invoice", "show_organization", "purpose", "show_stage", "wanted", "is_sent", "attempts", "setbacks",
+        "next_attempt_at", "lease_until", "problem", "show_result", "requested_by", "decision", "decided_by", "done_at",
+        "created_at", "updated_at",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this member of staff may decide about what is held."""
+        return bool(request.user.has_perm("invoices.change_invoice"))
+
+    @display(description=_("Organization"), ordering="invoice__organization")
+    def show_organization(self, row: Exchange) -> str:
+        """Return whose it is."""
+        return str(row.invoice.organization)
+
+    @badge(description=_("Stage"), ordering="stage", colours=COLOURS)
+    def show_stage(self, row: Exchange) -> tuple[str, str]:
+        """Return the stage in words."""
+        return row.stage, row.get_stage_display()
+
+    @display(description=_("Result"))
+    def show_result(self, row: Exchange) -> str | SafeString:
+        """Return what came of it, folded."""
+        return folded(row.result)
+
+    @action(description=_("Release: the authority does not have it, send it again"), permissions=["decide"])
+    def release_held(self, request: HttpRequest, queryset: QuerySet[Exchange]) -> None:
+        """Let held reports go out again."""
+        _each(self, request, queryset, lambda row: release(exchange=row, user=request.user), "released")
+
+    @action(description=_("Dismiss: the authority has it"), permissions=["decide"])
+    def dismiss_held(self, request: HttpRequest, queryset: QuerySet[Exchange]) -> None:
+        """Take held reports as arrived."""
+        _each(self, request, queryset, lambda row: dismiss(exchange=row, user=request.user), "dismissed")
+
+
+@admin.register(AuthorityNotice)
+class AuthorityNoticeAdmin(EvidenceAdmin):
+    """What the authority's webhook said; hints only."""
+
+    list_display = ("irn", "message", "received_at")
+    list_filter = ("message", "received_at")
+    search_fields = ("irn",)
+    ordering = ("-pk",)
+    fields = list_display
+    readonly_fields = list_display
+
+
+@admin.register(CodeList)
+class CodeListAdmin(EvidenceAdmin):
+    """Each version of each of the authority's code lists."""
+
+    list_display = ("kind", "show_version", "show_size", "show_changes", "fetched_at", "confirmed_at")
+    list_filter = ("kind", "fetched_at")
+    ordering = ("kind", "-fetched_at")
+    actions_list = ()
+    actions = ("fetch_now",)
+    fields = ("kind", "version", "show_size", "show_changes", "fetched_at", "confirmed_at", "show_change_list",
+              "show_items")  # fmt: skip
+    readonly_fields = fields
+
+    def has_fetch_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this member of staff may fetch the lists."""
+        return bool(request.user.has_perm("invoices.view_codelist"))
+
+    @display(description=_("Version"))
+    def show_version(self, row: CodeList) -> str:
+        """Return the beginning of the version's hash."""
+        return row.version[:12]
+
+    @display(description=_("Items"))
+    def show_size(self, row: CodeList) -> int:
+        """Return how many items it has."""
+        return len(row.items)
+
+    @display(description=_("Against the version before"))
+    def show_changes(self, row: CodeList) -> str:
+        """Return how many were added, removed and changed."""
+        return ", ".join(f"{len(codes)} {name}" for name, codes in row.changes.items() if codes) or "the same"
+
+    @display(description=_("Changes"))
+    def show_change_list(self, row: CodeList) -> str | SafeString:
+        """Return the changes, folded."""
+        return folded(row.changes)
+
+    @display(description=_("Items"))
+    def show_items(self, row: CodeList) -> str | SafeString:
+        """Return the items, folded."""
+        return folded(row.items)
+
+    @action(description=_("Fetch all lists now"), permissions=["fetch"])
+    def fetch_now(self, request: HttpRequest, queryset: QuerySet[CodeList]) -> None:
+        """Fetch every list, whatever was chosen."""
+        for kind, said in refresh_code_lists().items():
+            level = messages.SUCCESS if said in ("changed", "unchanged") else messages.WARNING
+            self.message_user(request, f"{kind}: {said}", level)
