@@ -52,6 +52,7 @@ LINE_COLUMNS = (
 )  # fmt: skip
 LINES = sql.Identifier(DealLine._meta.db_table)
 GONE = "gone"  # the content hash of a deal that its provider no longer has: any content that comes back is a change
+TORN = "torn"  # likewise of a deal that lost a line to another one and was not read since
 
 
 def save_structure(
@@ -114,8 +115,8 @@ def save_deals(*, connection: Connection, records: Sequence[DealRecord], read_at
     companies = _save_parties(connection, Company, COMPANY_COLUMNS, parties, at)
     contacts = _save_parties(connection, Contact, CONTACT_COLUMNS, people, at)
     deals = _save_deal_rows(connection, records, at)
-    _save_lines(connection, records, deals)
     _follow_merges(connection, records, deals.written)
+    _save_lines(connection, records, deals)
     lost = [deal.external_id for deal in records if deal.external_id in deals.changed and not is_due(deal)]
     withdraw(connection=connection, kind="deal", external_ids=lost, why="The deal is not won any more.")
     _mark_due(list(companies.changed.values()), list(contacts.changed.values()))
@@ -229,7 +230,9 @@ def _save_deal_rows(connection: Connection, records: Sequence[DealRecord], at: d
     return upsert(Deal, columns, rows, compared=("company_id", "contact_id"))
 
 
-def _ids_of(model: type[Company | Contact], connection: Connection, external_ids: set[str]) -> dict[str, int]:
+def _ids_of(
+    model: type[Company | Contact | DealAlias], connection: Connection, external_ids: set[str]
+) -> dict[str, int]:
     statement = sql.SQL("SELECT external_id, id FROM {} WHERE connection_id = %s AND external_id = ANY(%s)")
     with database.cursor() as cursor:
         # An array, because a thousand single parameters cost more to parse than to run.
@@ -248,6 +251,7 @@ def _save_lines(connection: Connection, records: Sequence[DealRecord], deals: Up
         if deal.external_id in written
         for line in deal.lines
     }
+    _tear(connection, list(lines), list(written.values()))
     columns = sql.SQL(", ").join(map(sql.Identifier, ("connection_id", "deal_id", *LINE_COLUMNS, "payload")))
     with database.cursor() as cursor:
         # A line moves to another deal when deals are merged; it must not be met twice. Arrays, because thousands of
@@ -263,6 +267,21 @@ def _save_lines(connection: Connection, records: Sequence[DealRecord], deals: Up
                 copy.write_row(_line_values(connection, deal_id, line))
 
 
+def _tear(connection: Connection, line_ids: list[str], deal_ids: list[int]) -> None:
+    """Let other deals that have these lines be written by their next read, even one that finds what they had."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                "SELECT DISTINCT deal_id FROM {table} WHERE connection_id = %s AND external_id = ANY(%s)"
+                " AND deal_id <> ALL(%s)"
+            ).format(table=LINES),
+            [connection.pk, line_ids, deal_ids],
+        )
+        losers = [deal_id for (deal_id,) in cursor.fetchall()]
+    if losers:
+        Deal.objects.filter(pk__in=losers, is_archived=False).update(content_hash=TORN)
+
+
 def _line_values(connection: Connection, deal_id: int, line: LineRecord) -> tuple[Any, ...]:
     return (
         connection.pk,
@@ -273,7 +292,10 @@ def _line_values(connection: Connection, deal_id: int, line: LineRecord) -> tupl
 
 
 def _follow_merges(connection: Connection, records: Sequence[DealRecord], written: dict[str, int]) -> None:
-    """Let former ids stand for the deal that they were merged into, and archive the deals that had them."""
+    """Let former ids stand for the deal that they were merged into, and archive the deals that had them.
+
+    They are archived again whenever one comes back: a page that was listed before the merge may be stored after it.
+    """
     for record in records:
         if record.external_id not in written or not record.former_ids:
             continue
@@ -285,7 +307,10 @@ def _follow_merges(connection: Connection, records: Sequence[DealRecord], writte
             unique_fields=["connection", "external_id"],
             update_fields=["deal"],
         )
-        archive_deals(connection=connection, external_ids=former)
+    merged = {former_id for record in records for former_id in record.former_ids}
+    merged.update(_ids_of(DealAlias, connection, set(written)))
+    if merged:
+        archive_deals(connection=connection, external_ids=sorted(merged))
 
 
 def archive_deals(*, connection: Connection, external_ids: Sequence[str]) -> int:

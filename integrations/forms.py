@@ -42,6 +42,15 @@ class ServiceKeyForm(forms.Form):
         error_messages={"required": _("Paste the key.")},
     )
 
+    def clean_key(self) -> str:
+        """Return the key; refuses what no key holds and no HTTP header can carry, without repeating it."""
+        key = str(self.cleaned_data["key"]).strip()
+        if not (key.isascii() and key.isprintable() and " " not in key):
+            raise forms.ValidationError(
+                _("A key holds no spaces and no special characters. Copy it again, whole, from where it was made.")
+            )
+        return key
+
 
 def _plain(name: str) -> str:
     return " ".join(name.split()).casefold()

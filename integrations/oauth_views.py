@@ -19,7 +19,7 @@ from integrations.oauth import ConnectionOAuth2, begin_consent
 def _wanted_scopes(request: HttpRequest, provider: str) -> tuple[str, ...]:
     """Return the scopes to ask for, () for the usual ones; one that the connector does not name is never asked for."""
     number, wanted = request.POST.get("connection", ""), request.POST.getlist("scope")
-    if not wanted or not number.isdecimal():
+    if not wanted or not number.isdecimal() or len(number) > 18:
         return ()
     connection: Connection = get_object_or_404(Connection.objects.filter(provider=provider), pk=int(number))
     endpoints = connector_classes()[provider].oauth()

@@ -20,6 +20,7 @@ from integrations.base.errors import IntegrationError
 from integrations.base.registry import connector_classes
 from integrations.forms import DisconnectForm, ServiceKeyForm
 from integrations.models import Connection, ConnectionStatus, RunStatus, StopRequest, SyncRun
+from integrations.models.sync import PREVIEW
 from integrations.services.connections import (
     ConnectRefused,
     connect_account,
@@ -80,7 +81,7 @@ def connect_with_key(request: HttpRequest, provider: str) -> HttpResponse:
             connection = connect_account(
                 organization=request.organization,  # type: ignore[attr-defined]
                 provider=provider,
-                tokens=Tokens(access_token=form.cleaned_data["key"].strip()),
+                tokens=Tokens(access_token=form.cleaned_data["key"]),
                 connected_by=request.user,  # type: ignore[arg-type]
             )
         except (ConnectRefused, IntegrationError) as problem:
@@ -156,7 +157,9 @@ def connection_stop(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask the run under way to pause or to end."""
     connection: Connection = get_object_or_404(Connection.objects.all(), pk=pk)
     wish = StopRequest.CANCEL if request.POST.get("wish") == StopRequest.CANCEL else StopRequest.PAUSE
-    running = connection.runs.filter(status=RunStatus.RUNNING).first()
+    # Of a sync and a preview beside it the sync is meant.
+    runs = connection.runs.filter(status=RunStatus.RUNNING)
+    running = runs.exclude(mode=PREVIEW).first() or runs.first()
     if running is None or not request_stop(run=running, request=wish):
         messages.info(request, _("No sync is under way any more."))
     elif wish == StopRequest.PAUSE:

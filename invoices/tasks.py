@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -11,8 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from invoices.services import codelists, submitting
-from invoices.services.exchange_requests import work_exchanges
+from invoices.services import codelists, exchange_requests, submitting
 
 logger = structlog.get_logger(__name__)
 
@@ -37,12 +37,12 @@ def submit_due_invoices() -> None:
         ring_submissions()
 
 
-@shared_task(name="invoices.tasks.work_at_exchanges")
-def work_at_exchanges() -> None:
-    """Pass on, set payment statuses, report and compare what is due, for a minute."""
-    done = work_exchanges(until=timezone.now() + TIME_BOX)
+@shared_task(name="invoices.tasks.work_exchanges")
+def work_exchanges() -> None:
+    """Pass on, report and compare what is due for a minute."""
+    done = exchange_requests.work_exchanges(until=timezone.now() + TIME_BOX)
     if done:
-        logger.info("exchanges_worked", outcomes=dict(done))
+        logger.info("exchanges_worked", **{name.replace(" ", "_"): number for name, number in done.items()})
 
 
 @shared_task(name="invoices.tasks.refresh_code_lists")
@@ -52,8 +52,8 @@ def refresh_code_lists() -> None:
 
 
 def ring_exchanges() -> None:
-    """Ask a worker to work at what is due with the authority once the current transaction commits."""
-    transaction.on_commit(lambda: _ring(work_at_exchanges))
+    """Ask a worker to look at what is due with the authority once the current transaction commits."""
+    transaction.on_commit(partial(_ring, work_exchanges))
 
 
 def ring_submissions() -> None:
@@ -61,7 +61,7 @@ def ring_submissions() -> None:
 
     A broker that is away costs time only: the periodic sweep finds the same rows.
     """
-    transaction.on_commit(lambda: _ring(submit_due_invoices))
+    transaction.on_commit(partial(_ring, submit_due_invoices))
 
 
 def _ring(task: Any) -> None:

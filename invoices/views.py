@@ -13,7 +13,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.lists import read_page, read_sort
 from accounts.permissions import Act, require
-from invoices.exchanges import exchanges_of
 from invoices.forms import SORTS, InvoiceFilter
 from invoices.models import REGISTERED, REMAKEABLE, WAITING, Invoice, ProposalState, Status
 from invoices.paper import document_lines, history_of, paper_of
@@ -80,7 +79,8 @@ def invoice(request: HttpRequest, pk: int) -> HttpResponse:
         "is_creditable": found.status in REGISTERED and found.original_id is None,
         "proposal": found.proposals.filter(state=ProposalState.OPEN).first(),
         "notes": list(found.notes.order_by("pk").defer(*HEAVY)),
-        "exchanges": exchanges_of(found),
+        "is_registered": found.status in REGISTERED,
+        "exchanges": list(found.exchanges.order_by("pk")),
         "is_voidable": found.status in REMAKEABLE,
         "authority_away": opened() if found.status in (*WAITING, Status.SUBMITTING) else None,
         "is_paused": found.business is not None and found.business.is_paused,

@@ -38,11 +38,11 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
         (
             ("invoices.invoice", "receipt_long"),
             ("invoices.submission", "send"),
+            ("invoices.business", "storefront"),
+            ("invoices.numberseries", "tag"),
             ("invoices.exchange", "sync_alt"),
             ("invoices.authoritynotice", "campaign"),
             ("invoices.codelist", "list_alt"),
-            ("invoices.business", "storefront"),
-            ("invoices.numberseries", "tag"),
             ("invoices.proposal", "published_with_changes"),
             ("invoices.breaker", "power_off"),
         ),

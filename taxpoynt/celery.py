@@ -46,7 +46,7 @@ SWEEPS = {
     "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 60.0),
     "write-back-invoices": ("crm.tasks.write_back_invoices", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
-    "work-at-exchanges": ("invoices.tasks.work_at_exchanges", 15.0),
+    "work-exchanges": ("invoices.tasks.work_exchanges", 30.0),
 }
 # Once a night, by the clock in Lagos: after the nightly syncs, which begin at two.
 NIGHTLY = {

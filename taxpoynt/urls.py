@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from integrations.oauth_views import connect
 from integrations.webhooks import receive
+from invoices.webhooks import receive as receive_from_authority
 from taxpoynt import admin as theme
 from taxpoynt import dashboard
 
@@ -30,6 +31,7 @@ urlpatterns = [
     path("", include("pos.urls")),
     path("", include("invoices.urls")),
     path("oauth/", include("social_django.urls", namespace="social")),
+    path("webhooks/mbs/<str:key>/", receive_from_authority, name="authority_webhook"),
     path("webhooks/<slug:provider>/", receive, name="webhook"),
     path("api/", include("taxpoynt.api")),
     path("favicon.ico", RedirectView.as_view(url=static("mark.svg"))),

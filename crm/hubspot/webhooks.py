@@ -84,7 +84,7 @@ def _notice(entry: Any) -> Notice:
     kind_of_object, kind = _kinds(entry, full_type)
     return Notice(
         key=event_key(entry),
-        external_account_id=account,
+        external_account_id=account[:100],
         event_type=full_type[:100],
         object_type=kind_of_object[:40],
         object_id=_object_id(entry)[:100],

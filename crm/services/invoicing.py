@@ -12,9 +12,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from crm.converters import deal_to_draft
-from crm.models import Deal
+from crm.models import Deal, DealAlias
 from crm.readback import to_record
-from crm.services.reading import STREAM, refresh_deals
+from crm.services.reading import CONVERSION, STREAM, refresh_deals
+from crm.storage import TORN
 from integrations.base.errors import IntegrationError
 from integrations.base.records import Unreadable
 from integrations.base.registry import get_connector_class
@@ -22,11 +23,10 @@ from integrations.models import Connection, Quarantine
 from integrations.services.quarantine import release, set_aside
 from integrations.services.syncs import may_be_read
 from invoices.drafts import InvoiceDraft
-from invoices.services.issuing import Issued, issue_drafts
+from invoices.services.issuing import Issued, issue_drafts, lock_issuing
 
 logger = structlog.get_logger(__name__)
 
-CONVERSION = "conversion"  # the quarantine of deals that were read and that our own converter broke on
 INVOICES_A_TRANSACTION = 100
 # Lines and associations change without moving a deal's change time, so what was stored longer ago is read again
 # before it becomes an invoice.
@@ -71,6 +71,8 @@ def _invoice(connection: Connection, only: Sequence[str], *, read_now: Collectio
     provider = get_connector_class(connection.provider).info.name
     while True:
         with transaction.atomic():
+            # Before the deals are chosen, so that every merge is seen whose result was invoiced before.
+            lock_issuing(connection.organization)
             deals = list(_fresh(connection, only, read_now)[:INVOICES_A_TRANSACTION])
             if not deals:
                 return issued
@@ -86,13 +88,15 @@ def _invoice(connection: Connection, only: Sequence[str], *, read_now: Collectio
 
 def _due(connection: Connection, only: Sequence[str]) -> Any:
     unreadable = Quarantine.objects.filter(connection=connection, stream=STREAM, resolved_at=None)
+    merged = DealAlias.objects.filter(connection=connection)
     due = Deal.objects.due().filter(connection=connection).exclude(external_id__in=unreadable.values("external_id"))
+    due = due.exclude(external_id__in=merged.values("external_id"))
     return due.filter(external_id__in=only).order_by("pk") if only else due.order_by("pk")
 
 
 def _fresh(connection: Connection, only: Sequence[str], read_now: Collection[str]) -> Any:
     """Return due deals that were read a moment ago, locked; those in another worker's hands are passed over."""
-    fresh = Q(stored_at__gte=timezone.now() - FRESH) | Q(external_id__in=list(read_now))
+    fresh = Q(stored_at__gte=timezone.now() - FRESH) & ~Q(content_hash=TORN) | Q(external_id__in=list(read_now))
     due = _due(connection, only).filter(fresh).select_for_update(skip_locked=True, of=("self",))
     return due.select_related("company", "contact").prefetch_related("lines", "aliases")
 

@@ -18,7 +18,7 @@ from crm.models import Deal, DealAlias
 from integrations.base.errors import IntegrationError, PermanentError, TransientError
 from integrations.base.records import Page
 from integrations.bulk import retry_deadlocks
-from integrations.models import Connection, SyncCursor, SyncRun
+from integrations.models import Connection, Quarantine, SyncCursor, SyncRun
 from integrations.models.sync import FULL, PREVIEW, WINDOW
 from integrations.services.connections import connector_for
 from integrations.services.quarantine import release, set_aside
@@ -29,6 +29,7 @@ from invoices.services.withdrawing import open_draft_ids
 logger = structlog.get_logger(__name__)
 
 STREAM = "deals"
+CONVERSION = "conversion"  # the quarantine of deals that were read and that our own converter broke on
 PREVIEWED = "deals, previewed"  # a stream of its own: a preview under way must not turn the nightly sync away
 OVERLAP = timedelta(minutes=10)  # HubSpot's search index lags behind writes by moments; supaglue lost deals without it
 # A record stays 90 days in the recycle bin; one that left both the bin and the lists is looked for no longer.
@@ -46,8 +47,9 @@ def sync_deals(
     """Read a connection's deals: everything the first time or when `full`, else what changed.
 
     What changed is read since the earlier of `days_back` days ago and the end of the last complete read, so that a
-    long outage loses nothing. Then the archived ones, and again the deals whose drafts wait for a fact. An unfinished
-    read goes on where it stopped, and a full one is not given up for a window. Raises SyncNotPossible.
+    long outage loses nothing. Then the archived ones, and again the deals in quarantine and those whose drafts wait
+    for a fact. An unfinished read goes on where it stopped, and a full one is not given up for a window. Raises
+    SyncNotPossible.
     """
     connector = crm_connector(connection)
 
@@ -136,10 +138,19 @@ def save_page(*, connection: Connection, page: Page, since: datetime | None = No
     storage.save_changed_parties(connection=connection, records=page.parties, read_at=page.read_at)
     if page.gone:
         storage.archive_deals(connection=connection, external_ids=page.gone)
+    _release_gone(connection, page)
     written = saved.created | saved.changed
     changed_at = [r.source_updated_at for r in page.records if r.external_id in written and r.source_updated_at]
     silent = unannounced(connection=connection, changed_at=[at for at in changed_at if since and at >= since])
     return SaveCounts(len(saved.created), len(saved.changed), saved.unchanged, silent)
+
+
+def _release_gone(connection: Connection, page: Page) -> None:
+    """Take deals off the lists of what could not be read or converted that exist no more, or as another one."""
+    gone = {*page.gone, *(former_id for record in page.records for former_id in record.former_ids)}
+    if gone:
+        for stream in (STREAM, CONVERSION):
+            release(connection=connection, stream=stream, external_ids=gone)
 
 
 def crm_connector(connection: Connection, *, urgent: bool = False) -> CRMConnector:
@@ -193,13 +204,18 @@ def _read(connector: CRMConnector, connection: Connection, plan: Plan) -> Iterat
     if cursor.position != LAST_STAGE:
         for page in _changes(connector, cursor, plan.mode):
             if plan.mode == WINDOW:
-                seen.update(record.external_id for record in page.records)
+                seen.update(each.external_id for each in (*page.records, *page.unreadable))
             yield page
     yield from _archived(connector, connection)
     if plan.mode == WINDOW:
         yield from _parties(connector, cursor)
-    if plan.mode == WINDOW:
-        yield from _by_id(connector, [i for i in open_draft_ids(connection=connection, kind="deal") if i not in seen])
+        yield from _by_id(connector, [i for i in _waiting_ids(connection) if i not in seen])
+
+
+def _waiting_ids(connection: Connection) -> list[str]:
+    """Return deals that wait for a fact or for a record around them to be readable; mending it moves no change time."""
+    held = Quarantine.objects.filter(connection=connection, stream=STREAM, resolved_at=None)
+    return [*open_draft_ids(connection=connection, kind="deal"), *held.values_list("external_id", flat=True)]
 
 
 def _changes(connector: CRMConnector, cursor: SyncCursor, mode: str) -> Iterator[Page]:

@@ -17,7 +17,9 @@ from integrations.base.auth import CredentialManager, Tokens
 from integrations.base.connector import Account, BaseConnector, ConnectionConfig
 from integrations.base.errors import IntegrationError, ReauthorizationRequired
 from integrations.base.registry import connector_classes, get_connector_class
-from integrations.models import Connection, ConnectionStatus, Credential
+from integrations.health import SILENCE_ALLOWED
+from integrations.models import Connection, ConnectionStatus, Credential, RunStatus, SyncRun
+from integrations.models.sync import PREVIEW
 from integrations.services.health import note_health
 
 logger = structlog.get_logger(__name__)
@@ -82,6 +84,8 @@ def _save_connection(
     connection.connected_by = connected_by or connection.connected_by
     connection.last_good_call_at = timezone.now()
     connection.save()
+    if not tokens.refresh_token:  # a key does not renew itself, and must not be renewed by an older consent
+        Credential.objects.filter(connection=connection).delete()
     CredentialManager(connection.pk).store(tokens)
     return connection, was_disconnected
 
@@ -206,13 +210,18 @@ def _tell_provider(connection: Connection) -> str:
 
 
 def connections_waiting_for_sync() -> list[Connection]:
-    """Return active connections of every organization whose wanted sync has not started."""
+    """Return active connections of every organization whose wanted sync has not started, or whose run fell silent.
+
+    A run whose worker was killed has used up its wish; one that is silent and alive holds its lock and is left alone.
+    """
+    now = timezone.now()
     with scopes_disabled():
+        silent = SyncRun.objects.filter(status=RunStatus.RUNNING, heartbeat_at__lt=now - SILENCE_ALLOWED)
         return list(
             Connection.objects.filter(
-                Q(not_before=None) | Q(not_before__lte=timezone.now()),
+                Q(not_before=None) | Q(not_before__lte=now),
+                Q(sync_requested_at__isnull=False) | Q(pk__in=silent.exclude(mode=PREVIEW).values("connection_id")),
                 status=ConnectionStatus.ACTIVE,
-                sync_requested_at__isnull=False,
             ).order_by("sync_requested_at")[:100]
         )
 

@@ -7,14 +7,21 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db import connection as database
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from integrations.base.errors import IntegrationError, ReauthorizationRequired, TransientError
+from integrations.base.errors import (
+    ConfigurationError,
+    IntegrationError,
+    PermissionMissing,
+    ReauthorizationRequired,
+    TransientError,
+)
 from integrations.models import Connection, EventStatus, WebhookEvent
 from integrations.models.webhook import WAITING
+from integrations.services.connections import mark_needs_reauthorization
 
 logger = structlog.get_logger(__name__)
 
@@ -22,6 +29,8 @@ EVENTS_A_BATCH = 200
 ATTEMPTS = 24  # with the waits below: about 18 hours
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)
 LOCK_SPACE = 7202
+# What stops every event of a connection alike, and what somebody will end: no event is to blame.
+OF_THE_CONNECTION = (TransientError, ReauthorizationRequired, ConfigurationError, PermissionMissing)
 
 # Does the work of some events; returns, by event id, why there was nothing to do. Raises what stopped it.
 Handler = Callable[[Sequence[WebhookEvent]], Mapping[int, str]]
@@ -41,7 +50,10 @@ def process_events(*, connection: Connection, handle: Handler) -> int:
                 return taken
             while batch := _claim(connection):
                 taken += len(batch)
-                if not _work(batch, handle):
+                if not _work(connection, batch, handle):
+                    return taken
+                connection.refresh_from_db(fields=["status"])
+                if not connection.is_active:
                     return taken
         if not _due(connection, timezone.now()).exists():
             return taken
@@ -89,28 +101,30 @@ def wait_after(attempts: int) -> timedelta:
     return min(FIRST_WAIT * 2 ** min(attempts - 1, 12), LONGEST_WAIT)
 
 
-def _work(events: Sequence[WebhookEvent], handle: Handler) -> bool:
-    """Process a batch; return False when the provider is in trouble and the rest had better wait."""
+def _work(connection: Connection, events: Sequence[WebhookEvent], handle: Handler) -> bool:
+    """Process a batch; return False when the connection is in trouble and the rest had better wait."""
     try:
         reasons = handle(events)
-    except (TransientError, ReauthorizationRequired) as problem:
+    except OF_THE_CONNECTION as problem:
         _postpone(events, problem.sentence, getattr(problem, "retry_after", None))
+        if isinstance(problem, ReauthorizationRequired):
+            mark_needs_reauthorization(connection=connection, problem=problem)
         return False
-    except DatabaseError:
-        raise  # ours: the claim has set the next attempt
+    except (OperationalError, InterfaceError):
+        raise  # the database is away or busy: the claim has set the next attempt
     except Exception as problem:  # one object that cannot be handled must not hold back the others
-        return _work_apart(events, handle, problem)
+        return _work_apart(connection, events, handle, problem)
     _finish(events, reasons)
     return True
 
 
-def _work_apart(events: Sequence[WebhookEvent], handle: Handler, problem: Exception) -> bool:
+def _work_apart(connection: Connection, events: Sequence[WebhookEvent], handle: Handler, problem: Exception) -> bool:
     """Process a batch object by object; an object alone is parked, or tried again when the error is ours."""
     groups: dict[tuple[str, str], list[WebhookEvent]] = {}
     for event in events:
         groups.setdefault((event.object_type, event.object_id), []).append(event)
     if len(groups) > 1:
-        return all(_work(group, handle) for group in groups.values())
+        return all(_work(connection, group, handle) for group in groups.values())
     if isinstance(problem, IntegrationError):
         _settle(events, EventStatus.PARKED, problem.sentence)
     else:

@@ -1,7 +1,8 @@
 """Sellers, their invoices and every attempt to hand one in, in the admin."""
 
 from invoices.admin.business import BusinessAdmin, NumberSeriesAdmin
-from invoices.admin.exchange import AuthorityNoticeAdmin, CodeListAdmin, ExchangeAdmin
+from invoices.admin.codelist import CodeListAdmin
+from invoices.admin.exchange import AuthorityNoticeAdmin, ExchangeAdmin
 from invoices.admin.invoice import InvoiceAdmin, SubmissionAdmin
 from invoices.admin.standing import BreakerAdmin, ProposalAdmin
 

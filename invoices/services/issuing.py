@@ -73,8 +73,7 @@ def issue_drafts(
     if not drafts:
         return []
     with scope(organization=organization), transaction.atomic():
-        # One lock for the chunk: two workers with the same deals queue up here, and the second finds them done.
-        Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+        lock_issuing(organization)
         _check_connections(drafts)
         desk = _Desk(Business.objects.filter(organization=organization).first(), timezone.now())
         latest = {draft.source.key: draft for draft in drafts}
@@ -88,14 +87,29 @@ def issue_drafts(
     return [_issued(invoices[draft.source.key]) for draft in drafts]
 
 
+def lock_issuing(organization: Organization) -> None:
+    """Let no other transaction issue for this organization until this one ends.
+
+    Two workers with the same deals queue up here, and the second finds them done.
+    """
+    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+
+
 def reissue_held(*, organization: Organization) -> list[Issued]:
-    """Try every draft and rejected invoice again from its stored facts, for example after the profile was completed."""
+    """Try every draft and rejected invoice again from its stored facts, for example after the profile was completed.
+
+    The facts are those that are stored when its turn comes: a draft that was taken back meanwhile stays away.
+    """
     with scope(organization=organization):
-        rows = list(Invoice.objects.correctable().order_by("pk").values_list("draft", "snapshot"))
-    drafts = [InvoiceDraft.from_json(draft, snapshot) for draft, snapshot in rows]
+        ids = list(Invoice.objects.correctable().order_by("pk").values_list("pk", flat=True))
     issued: list[Issued] = []
-    for start in range(0, len(drafts), CHUNK):
-        issued += issue_drafts(organization=organization, drafts=drafts[start : start + CHUNK])
+    for start in range(0, len(ids), CHUNK):
+        with scope(organization=organization), transaction.atomic():
+            lock_issuing(organization)
+            held = Invoice.objects.correctable().filter(pk__in=ids[start : start + CHUNK]).order_by("pk")
+            rows = list(held.select_for_update().values_list("draft", "snapshot"))
+            drafts = [InvoiceDraft.from_json(draft, snapshot) for draft, snapshot in rows]
+            issued += issue_drafts(organization=organization, drafts=drafts)
     return issued
 
 

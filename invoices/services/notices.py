@@ -1,4 +1,4 @@
-"""Takes up what the authority's webhook says: stored once each, and a reason to ask the authority now."""
+"""Takes the authority's notices: kept once each, and what they are about is asked about at once."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ from invoices.models.exchange import DUE_STAGES
 
 
 def receive_notice(*, irn: str, message: str) -> bool:
-    """Store a notice and make the invoice's transmission due; return whether there is something to ask now.
+    """Store a notice and let the invoice's transmission be looked at now; return whether anything is due by it.
 
-    A notice that came before is neither stored nor acted on again, so that nobody who learns the address can make us
-    ask without end. The message itself moves nothing: confirm does.
+    A copy of one that is there, and one about an invoice that is not ours, change nothing.
     """
+    now = timezone.now()
     with scopes_disabled(), transaction.atomic():
         _, is_new = AuthorityNotice.objects.get_or_create(irn=irn, message=message)
         if not is_new:
             return False
-        waiting = Exchange.objects.filter(
-            invoice__irn=irn, purpose=Purpose.TRANSMIT, stage__in=DUE_STAGES, is_sent=True
-        )
-        return bool(waiting.update(next_attempt_at=timezone.now()))
+        waiting = Exchange.objects.filter(invoice__irn=irn, purpose=Purpose.TRANSMIT, stage__in=DUE_STAGES)
+        return bool(waiting.update(next_attempt_at=now, updated_at=now))

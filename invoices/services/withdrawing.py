@@ -30,6 +30,9 @@ def withdraw(*, connection: Connection, kind: str, external_ids: Sequence[str], 
     if not external_ids:
         return 0
     mine = Invoice.objects.filter(connection=connection, source_kind=kind, source_external_id__in=list(external_ids))
+    # Locked first: one that is just being issued has a number by the time that it can be had, and is no draft then.
+    locked = list(mine.select_for_update().order_by("pk").values_list("pk", flat=True))
+    mine = Invoice.objects.filter(pk__in=locked)
     _, deleted = mine.open_drafts().delete()
     voided = _void(mine.filter(status__in=REMAKEABLE), VoidedFor.SOURCE, why, timezone.now())
     propose_credit(connection=connection, kind=kind, external_ids=external_ids, why=why)

@@ -17,7 +17,7 @@ from crm.models import Census, CensusDifference, Company, Contact, Deal, DealLin
 from integrations.base.auth import CredentialManager, Tokens
 from integrations.models import Connection, Quarantine, RunStatus, SyncCursor, SyncRun, WebhookDelivery, WebhookEvent
 from integrations.services.connections import schedule_nightly_sync
-from invoices.models import Breaker, Business, Invoice, Proposal, Step, Submission
+from invoices.models import AuthorityNotice, Breaker, Business, CodeList, Exchange, Invoice, Proposal, Step, Submission
 from invoices.services.issuing import issue_drafts
 from pos.models import Location, Refund, Sale, SaleLine
 from tests.factories import make_member, make_organization
@@ -63,6 +63,11 @@ def make_world(profile: dict[str, Any]) -> World:
         invoice=invoice, attempt=1, step=Step.VALIDATE, started_at=NOON, finished_at=NOON + timedelta(seconds=1),
         http_status=200, outcome="accepted", response='{"code": 200}',
     )  # fmt: skip
+    Exchange.objects.create(invoice=invoice, purpose="compare", stage="done")
+    AuthorityNotice.objects.create(irn="INV000001-C41D9D42-20261102", message="TRANSMITTED")
+    CodeList.objects.create(
+        kind="states", version="0" * 64, items={"NG-LA": "Lagos"}, fetched_at=NOON, confirmed_at=NOON
+    )
     Breaker.objects.create(authority="http://authority.example")
     Proposal.objects.create(
         invoice=invoice, why="The deal has changed since: it comes to 5.00 NGN less.", difference=-5

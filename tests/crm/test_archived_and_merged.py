@@ -13,7 +13,7 @@ from crm.services import invoice_due_deals, refresh_deals, sync_deals
 from integrations.models import Connection, RunStatus
 from invoices.models import Business, Invoice, Status
 from invoices.services.submitting import submit_due_invoices
-from tests.crm.examples import DEAL
+from tests.crm.examples import DEAL, LINE
 from tests.invoices.standing import stand_at
 from tests.sandbox_process import SandboxProcess
 
@@ -201,3 +201,38 @@ def test_a_deal_that_was_stored_without_its_company_gets_it_back_though_nothing_
     company = Deal.objects.get().company
     assert company is not None
     assert company.external_id == DEAL.company_external_id
+
+
+def test_a_deal_listed_before_its_merge_and_stored_after_it_is_not_invoiced_beside_the_merged_one(
+    connection: Connection, business: Business
+) -> None:
+    listed_at = timezone.now() - timedelta(seconds=20)
+    merged = replace(DEAL, external_id="C", former_ids=("A", "B"))
+    storage.save_deals(connection=connection, records=[merged])
+    invoice_due_deals(connection=connection, only=["C"])
+    former = replace(DEAL, external_id="A", lines=(replace(LINE, external_id="72"),))
+    storage.save_deals(connection=connection, records=[former], read_at=listed_at)
+    assert Deal.objects.get(external_id="A").is_archived
+    invoice_due_deals(connection=connection)
+    assert list(Invoice.objects.values_list("source_external_id", flat=True)) == ["C"]
+
+
+def test_a_former_deal_that_two_transactions_let_live_is_not_invoiced_and_goes_with_the_next_read(
+    connection: Connection, business: Business
+) -> None:
+    merged = replace(DEAL, external_id="C", former_ids=("A",))
+    storage.save_deals(connection=connection, records=[merged, replace(DEAL, external_id="A", lines=())])
+    invoice_due_deals(connection=connection, only=["C"])
+    Deal.objects.filter(external_id="A").update(is_archived=False, invoice_due=True, stored_at=timezone.now())
+    invoice_due_deals(connection=connection, only=["A"])
+    assert list(Invoice.objects.values_list("source_external_id", flat=True)) == ["C"]
+    assert storage.save_deals(connection=connection, records=[merged]).unchanged == 1
+    assert Deal.objects.get(external_id="A").is_archived
+
+
+def test_the_last_version_of_a_merged_deal_keeps_the_lines_that_moved(connection: Connection) -> None:
+    line = replace(LINE, payload={"id": LINE.external_id})
+    storage.save_deals(connection=connection, records=[replace(DEAL, external_id="A", lines=(line,))])
+    merged = replace(DEAL, external_id="C", former_ids=("A",), lines=(line,))
+    storage.save_deals(connection=connection, records=[merged])
+    assert Deal.objects.get(external_id="A").versions.get().lines == [{"id": LINE.external_id}]

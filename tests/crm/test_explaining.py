@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from crm.hubspot.tasks import process_hubspot_deal
 from crm.models import Deal
-from crm.services import invoice_due_deals, sync_deals
+from crm.services import invoice_due_deals, refresh_deals, sync_deals
 from integrations.models import Connection, Quarantine
 from invoices.models import Business, Invoice
 from tests.crm.test_invoicing import a_due_deal, break_conversion
@@ -94,3 +94,37 @@ def test_a_deal_that_our_converter_broke_on_is_invoiced_when_it_is_tried_again(
     process_hubspot_deal(victim, connection.pk)
     assert not Quarantine.objects.filter(resolved_at=None).exists()
     assert Invoice.objects.filter(source_external_id=victim).exists()
+
+
+def unreadable_by_its_line(connection: Connection, sandbox: SandboxProcess) -> Deal:
+    """Return the deal that changed longest ago, in quarantine for a line of it."""
+    sync_deals(connection=connection)
+    deal = Deal.objects.exclude(lines=None).earliest("source_updated_at")
+    sandbox.edit("line_items", deal.lines.earliest("pk").external_id, price="abc")
+    refresh_deals(connection=connection, external_ids=[deal.external_id])
+    assert Quarantine.objects.get(resolved_at=None).external_id == deal.external_id
+    return deal
+
+
+def test_a_deal_whose_line_was_mended_comes_back_with_the_next_sync_though_its_change_time_did_not_move(
+    connection: Connection, sandbox: SandboxProcess
+) -> None:
+    deal = unreadable_by_its_line(connection, sandbox)
+    sandbox.edit("line_items", deal.lines.earliest("pk").external_id, price="1")
+    assert sync_deals(connection=connection, days_back=0).read == 1, "nothing lies in the window"
+    assert not Quarantine.objects.filter(resolved_at=None).exists()
+
+
+@pytest.mark.parametrize("way", ["archived", "merged"])
+def test_a_quarantined_deal_that_is_gone_leaves_the_list(
+    way: str, connection: Connection, sandbox: SandboxProcess
+) -> None:
+    deal = unreadable_by_its_line(connection, sandbox)
+    if way == "archived":
+        sandbox.archive("deals", deal.external_id)
+    else:
+        for line in deal.lines.all():
+            sandbox.archive("line_items", line.external_id)
+        sandbox.merge(deal.external_id, Deal.objects.exclude(pk=deal.pk).earliest("pk").external_id)
+    sync_deals(connection=connection, days_back=0)
+    assert not Quarantine.objects.filter(resolved_at=None).exists()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import multiprocessing
 import random
 import signal
+import time
 from collections import Counter
 from typing import Any
 
@@ -40,6 +41,20 @@ def at_the_provider(sandbox: SandboxProcess) -> dict[str, set[str]]:
     return found
 
 
+def wait_for_the_dead() -> None:
+    """Wait until PostgreSQL has noticed that its client is gone: a statement that still runs keeps its lock."""
+    for _ in range(200):
+        with database.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+                "WHERE locktype = 'advisory' AND datname = current_database()"
+            )
+            if cursor.fetchone() is None:
+                return
+        time.sleep(0.05)
+    raise AssertionError("the dead session still holds its lock after 10 s")
+
+
 def stored() -> dict[str, set[str]]:
     models: dict[str, Any] = {"deals": Deal, "lines": DealLine, "companies": Company, "contacts": Contact}
     return {name: set(model.objects.values_list("external_id", flat=True)) for name, model in models.items()}
@@ -70,6 +85,7 @@ def test_runs_that_are_killed_anywhere_end_with_just_what_the_provider_has(
             assert process.exitcode in {0, -signal.SIGKILL}
             died = process.exitcode != 0
             kills += died
+            wait_for_the_dead()
         assert stored() == at_the_provider(sandbox), f"trial {trial}"
         won = set(Deal.objects.won().values_list("external_id", flat=True))
         assert Counter(Invoice.objects.values_list("source_external_id", flat=True)) == Counter(won)

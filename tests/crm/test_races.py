@@ -13,10 +13,11 @@ from django_scopes import scope
 
 from crm import storage
 from crm.models import Company, Deal
-from crm.services import sync_deals
+from crm.services import invoice_due_deals, sync_deals
 from integrations.bulk import retry_deadlocks
-from integrations.models import Connection, Credential, EventStatus, SyncCursor, WebhookEvent
+from integrations.models import Connection, ConnectionStatus, Credential, EventStatus, SyncCursor, WebhookEvent
 from integrations.services.silence import unannounced
+from invoices.models import Invoice
 from tests.crm.examples import DEAL, LINE
 from tests.sandbox_process import SandboxProcess
 
@@ -142,3 +143,22 @@ class TestSilence:
         SyncCursor.objects.update(complete_until=deal.source_updated_at - timedelta(minutes=1))
         run = sync_deals(connection=connection, days_back=0)
         assert (run.mode, run.changed, run.silent_changes) == ("window", 1, 1)
+
+
+@pytest.mark.django_db
+def test_a_deal_that_lost_a_line_to_a_page_listed_before_the_line_was_its_own_gets_it_back(
+    connection: Connection,
+) -> None:
+    moved = replace(LINE, external_id="72", position=1)
+    before = replace(DEAL, external_id="902", lines=(moved,), is_won=False)
+    storage.save_deals(connection=connection, records=[before])
+    listed_at = timezone.now()
+    storage.save_deals(connection=connection, records=[replace(DEAL, lines=(LINE, moved))])
+    renamed = replace(before, name="Renamed", source_updated_at=datetime(2026, 11, 20, 10, 5, tzinfo=UTC))
+    storage.save_deals(connection=connection, records=[renamed], read_at=listed_at)
+    connection.status = ConnectionStatus.PAUSED  # so that nothing is read here
+    invoice_due_deals(connection=connection)
+    assert not Invoice.objects.exists(), "half a deal makes a wrong invoice, so it is read again first"
+    storage.save_deals(connection=connection, records=[replace(DEAL, lines=(LINE, moved))])
+    assert Deal.objects.get(external_id=DEAL.external_id).lines.count() == 2
+    assert len(invoice_due_deals(connection=connection, only=[DEAL.external_id])) == 1

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from celery.signals import task_prerun
 from django.db import connection as database
+from django.utils import timezone
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from accounts.models import Organization
@@ -12,7 +14,7 @@ from crm.models import Deal
 from crm.services import preview_deals, sync_deals
 from integrations.base.auth import Tokens
 from integrations.models import Connection, Quarantine, RunStatus, StopRequest, SyncCursor, SyncRun
-from integrations.services.connections import connect_account, disconnect
+from integrations.services.connections import connect_account, connections_waiting_for_sync, disconnect
 from integrations.services.syncs import request_full_read, request_stop
 from tests.other_session import lock_of_a_run, other_session
 from tests.sandbox_process import SandboxProcess
@@ -174,3 +176,19 @@ def end_session(pid: int) -> None:
     """End one session of the database from another one."""
     with other_session() as other:
         other.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+
+def test_a_run_whose_worker_was_killed_is_taken_up_by_the_sweep_and_a_preview_is_not(connection: Connection) -> None:
+    sync_deals(connection=connection)
+    run = SyncRun.objects.create(connection=connection, stream="deals", mode="full")
+    assert connections_waiting_for_sync() == []
+    SyncRun.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - timedelta(minutes=11))
+    assert connections_waiting_for_sync() == [connection]
+    SyncRun.objects.filter(pk=run.pk).update(mode="preview")
+    assert connections_waiting_for_sync() == []
+
+
+def test_a_preview_under_way_does_not_stand_before_a_full_read(connection: Connection) -> None:
+    sync_deals(connection=connection)
+    SyncRun.objects.create(connection=connection, stream="deals, previewed", mode="preview")
+    assert request_full_read(connection=connection)

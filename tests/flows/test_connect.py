@@ -293,3 +293,29 @@ def test_an_owner_connects_by_a_service_key_and_polling_alone_reads_everything(
     connection = Connection.objects.get()
     assert sync_deals(connection=connection).read == sandbox.deals
     assert signed_in.get(reverse("connect_with_key", args=["nobody"])).status_code == 404
+
+
+@pytest.mark.parametrize("key", ["pat-…", "pat-\u200bsandbox", "pat-a\nb", "pat a"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(
+    key: str, signed_in: Client, sandbox: SandboxProcess
+) -> None:
+    answer = signed_in.post(reverse("connect_with_key", args=["hubspot"]), {"key": key})
+    assert answer.status_code == 422
+    assert "Copy it again, whole" in answer.content.decode()
+    assert key not in answer.content.decode()
+
+
+def test_a_service_key_takes_the_place_of_a_consent_whole(connected: Connection, organization: Organization) -> None:
+    from integrations.services.connections import connect_account
+
+    again = connect_account(organization=organization, provider="hubspot", tokens=Tokens("pat-sandbox"))
+    tokens = CredentialManager(connected.pk).load()
+    assert (again.external_account_id, tokens.access_token) == (connected.external_account_id, "pat-sandbox")
+    assert tokens.refresh_token == ""
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "9" * 30, "-1", "x"])
+def test_a_connection_number_that_is_none_is_no_error_of_ours(
+    number: str, signed_in: Client, sandbox: SandboxProcess
+) -> None:
+    assert signed_in.post("/connect/hubspot/", {"connection": number, "scope": "oauth"}).status_code in {302, 404}

@@ -115,3 +115,11 @@ def test_the_last_census_stands_on_the_page_with_each_difference(owner_browser: 
     text = text_of(owner_browser.get(page))
     assert "had 250 deals and we had 249" in text
     assert "It was missing here and has been read now." in text
+
+
+def test_of_a_sync_and_a_preview_beside_it_the_sync_is_stopped(owner_browser: Client, account: Connection) -> None:
+    run = running(account)
+    SyncRun.objects.create(connection=account, stream="deals, previewed", mode="preview")
+    post(owner_browser, "connection_stop", account, wish="pause")
+    run.refresh_from_db()
+    assert run.stop_requested == "pause"

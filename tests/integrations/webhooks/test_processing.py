@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import DataError
 from django.db import connection as database
 from django.utils import timezone
 
 from crm.hubspot.tasks import process_hubspot_events
 from crm.models import Company, Deal, DealLine
-from integrations.base.errors import NotFound, RateLimited
+from integrations.base.auth import CredentialManager, Tokens
+from integrations.base.errors import ConfigurationError, NotFound, PermissionMissing, RateLimited
 from integrations.models import Connection, ConnectionStatus, EventStatus, WebhookEvent
 from integrations.partitions import ALARM_DAYS
 from integrations.services import events
@@ -311,3 +313,59 @@ def test_a_worker_killed_at_its_work_loses_no_event(synced: Connection, sandbox:
     process_hubspot_events(synced.pk)
     deal.refresh_from_db()
     assert (deal.name, one_event().status) == ("Renamed", EventStatus.PROCESSED)
+
+
+def test_one_object_that_the_database_refuses_does_not_hold_back_its_neighbours(
+    synced: Connection, deliver: Post
+) -> None:
+    def refuse_seven(events: Sequence[WebhookEvent]) -> dict[int, str]:
+        if any(event.object_id == "7" for event in events):
+            raise DataError("value too long")
+        return {}
+
+    deliver(*(told(object_id=number) for number in (6, 7, 8)))
+    split_deliveries()
+    process_events(connection=synced, handle=refuse_seven)
+    found = dict(WebhookEvent.objects.values_list("object_id", "status"))
+    assert found == {"6": "processed", "7": "failed", "8": "processed"}
+
+
+def test_a_dead_grant_that_an_event_finds_asks_for_a_new_connection(connection: Connection, deliver: Post) -> None:
+    CredentialManager(connection.pk).store(Tokens("old", "withdrawn", timezone.now()))
+    deliver(told())
+    work(connection)
+    connection.refresh_from_db()
+    assert (connection.status, connection.health) == ("needs_reauthorization", "needs_reauthorization")
+    assert one_event().status == EventStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    "problem", [ConfigurationError("Our secret is wrong."), PermissionMissing("Companies were not granted.")]
+)
+def test_what_stops_every_event_alike_leaves_them_waiting_and_is_met_once(
+    problem: Exception, synced: Connection, deliver: Post
+) -> None:
+    calls: list[int] = []
+
+    def refuse(events: Sequence[WebhookEvent]) -> dict[int, str]:
+        calls.append(len(events))
+        raise problem
+
+    deliver(*(told(object_id=number) for number in (6, 7, 8)))
+    split_deliveries()
+    process_events(connection=synced, handle=refuse)
+    assert calls == [3]
+    assert set(WebhookEvent.objects.values_list("status", flat=True)) == {EventStatus.FAILED}
+
+
+def test_a_pause_stops_the_events_after_the_batch_under_way(
+    synced: Connection, deliver: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pause_it(_: Sequence[WebhookEvent]) -> dict[int, str]:
+        Connection.objects.update(status=ConnectionStatus.PAUSED)
+        return {}
+
+    monkeypatch.setattr(events, "EVENTS_A_BATCH", 1)
+    deliver(*(told(object_id=number) for number in (6, 7, 8)))
+    split_deliveries()
+    assert process_events(connection=synced, handle=pause_it) == 1

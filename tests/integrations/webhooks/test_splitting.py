@@ -175,3 +175,11 @@ def test_a_delivery_that_waits_is_never_pruned(deliver: Post) -> None:
     deliver(told())
     prune_webhooks(now=timezone.now() + timedelta(days=9999), retention_days=1)
     assert WebhookDelivery.objects.count() == 1
+
+
+def test_an_account_number_of_any_length_does_not_hold_back_the_events_beside_it(
+    connection: Connection, deliver: Post
+) -> None:
+    deliver(told(portalId="9" * 200), told(object_id=2))
+    split_deliveries()
+    assert WebhookEvent.objects.get().object_id == "2"

@@ -1,4 +1,4 @@
-"""The buttons around a signed invoice, the key file's form, the service id, and the code lists on the settings."""
+"""The key file's form, the service id, and the authority's code lists on the settings page."""
 
 from __future__ import annotations
 
@@ -12,78 +12,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import Role
-from integrations.models import Connection
-from invoices.models import Business, Exchange, Invoice, Purpose, Stage, Status
-from invoices.services.exchange_requests import work_exchanges
-from tests.pages.making import Reader, make_invoice
+from invoices.models import Business
+from tests.pages.making import Reader
 from tests.sandbox_process import SandboxProcess
-
-
-@pytest.fixture
-def signed(account: Connection, business: Business) -> Invoice:
-    return make_invoice(account, Status.SIGNED)
-
-
-def page_of(browser: Client, invoice: Invoice) -> Reader:
-    return Reader(browser.get(f"/invoices/{invoice.pk}/").content.decode())
-
-
-def press(browser: Client, invoice: Invoice, purpose: str, **form: str) -> str:
-    answer = browser.post(f"/invoices/{invoice.pk}/authority/{purpose}/", form, follow=True)
-    return Reader(answer.content.decode()).text
-
-
-def test_a_signed_invoice_offers_what_can_be_asked(owner_browser: Client, signed: Invoice, broker_away: None) -> None:
-    text = page_of(owner_browser, signed).text
-    for words in ("Transmit now", "Mark paid", "Mark void", "Compare with the authority's copy"):
-        assert words in text
-    assert "Report VAT" not in text  # it is not paid yet
-    assert "It is handed to the queue." in press(owner_browser, signed, "payment", wanted="PAID")
-    row = Exchange.objects.get()
-    assert (row.purpose, row.wanted, row.stage) == (Purpose.PAYMENT, "PAID", Stage.WAITING)
-    assert "Mark paid first" in press(owner_browser, signed, "vat")
-    Exchange.objects.update(stage=Stage.DONE, next_attempt_at=None)
-    assert "Report VAT" in page_of(owner_browser, signed).text
-
-
-def test_a_held_report_is_released_or_dismissed_by_a_person(
-    owner_browser: Client, signed: Invoice, broker_away: None
-) -> None:
-    Exchange.objects.create(invoice=signed, purpose=Purpose.VAT, stage=Stage.HELD, problem="Not known.", is_sent=True)
-    assert "Dismiss: the authority has it" in page_of(owner_browser, signed).text
-    assert "Dismissed: the authority has it by" in press(owner_browser, signed, "vat", do="dismiss")
-    assert Exchange.objects.get().stage == Stage.DISMISSED
-    assert "not held any more" in press(owner_browser, signed, "vat", do="release")
-
-
-def test_differences_to_the_authoritys_copy_are_shown(owner_browser: Client, signed: Invoice) -> None:
-    found = [{"path": "invoice_line[0].item.name", "ours": "Shelf <b>", "theirs": "Bench"}]
-    Exchange.objects.create(
-        invoice=signed, purpose=Purpose.COMPARE, stage=Stage.DONE, result={"differences": found}, problem="Differs."
-    )
-    text = page_of(owner_browser, signed).text
-    assert "invoice_line[0].item.name Shelf <b> Bench" in text
-
-
-def test_one_who_may_only_look_sees_no_button(sign_in: Callable[..., Client], signed: Invoice) -> None:
-    viewer = sign_in(Role.VIEWER)
-    text = page_of(viewer, signed).text
-    assert "With the authority" in text
-    assert "Mark paid" not in text
-    assert viewer.post(f"/invoices/{signed.pk}/authority/payment/", {"wanted": "PAID"}).status_code == 403
-    assert not Exchange.objects.exists()
-
-
-def test_an_unsigned_invoice_has_no_such_section(
-    owner_browser: Client, account: Connection, business: Business, broker_away: None
-) -> None:
-    invoice = make_invoice(account)
-    assert "With the authority" not in page_of(owner_browser, invoice).text
-    assert "not signed" in press(owner_browser, invoice, "compare")
-    assert owner_browser.post(f"/invoices/{invoice.pk}/authority/steal/").status_code == 404
-
-
-# Keys.
 
 
 def pem_form(key_file: dict[str, str]) -> str:
@@ -168,15 +99,3 @@ def test_values_that_are_on_no_list_any_more_are_named_on_the_settings(
     Business.objects.update(isic_code="9999")
     page = Reader(owner_browser.get("/settings/").content.decode())
     assert "One value of yours is on the authority's list no more: 9999 services_codes" in page.text
-
-
-def test_marking_paid_reaches_the_authority(
-    owner_browser: Client, account: Connection, business: Business, sandbox: SandboxProcess, broker_away: None
-) -> None:
-    from invoices.services.submitting import submit_due_invoices
-
-    invoice = make_invoice(account)
-    submit_due_invoices()
-    press(owner_browser, invoice, "payment", wanted="PAID")
-    work_exchanges()
-    assert "Payment status (PAID) Done" in page_of(owner_browser, invoice).text
