@@ -27,3 +27,8 @@ class CodeList(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.version[:8]}"
+
+    @property
+    def words(self) -> str:
+        """Return the kind as people read it."""
+        return self.kind.replace("_", " ").capitalize()

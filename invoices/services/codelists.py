@@ -60,6 +60,11 @@ class Invalid:
     where: str
     invoice_id: int | None = None
 
+    @property
+    def words(self) -> str:
+        """Return the kind as people read it."""
+        return self.kind.replace("_", " ").capitalize()
+
 
 def refresh_code_lists() -> dict[str, str]:
     """Fetch every list; return {kind: "unchanged", "changed" or why it was left}."""
@@ -84,6 +89,8 @@ def _refresh(authority: Authority, kind: str) -> str:
         if row.get(source.code)
     }
     before = current_items(kind)
+    if not items and not before:
+        return "It came empty, and there was none before."
     if not items or len(items) < len(before) / 2:
         logger.error("code_list_not_believed", kind=kind, items=len(items), before=len(before))
         return f"It came with {len(items)} items after {len(before)}, so it was not believed."

@@ -98,4 +98,4 @@ def test_values_that_are_on_no_list_any_more_are_named_on_the_settings(
     assert "All your values are valid" in page.text
     Business.objects.update(isic_code="9999")
     page = Reader(owner_browser.get("/settings/").content.decode())
-    assert "One value of yours is on the authority's list no more: 9999 services_codes" in page.text
+    assert "One value of yours is on the authority's list no more: 9999 Services codes" in page.text
