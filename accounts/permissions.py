@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import wraps
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -74,6 +75,22 @@ def require(act: Act) -> Callable[[Callable[..., HttpResponse]], Callable[..., H
         return login_required(guarded)
 
     return decorate
+
+
+def is_of_another_organization(request: HttpRequest) -> bool:
+    """Tell whether a form was made for another organization than the current one, and say so to its sender.
+
+    Two tabs share one session: who switched in one of them must not connect the other's account to the wrong books.
+    """
+    named, current = request.POST.get("organization", ""), getattr(request, "organization", None)
+    if not named or current is None or named == str(current.pk):
+        return False
+    messages.error(
+        request,
+        f"Nothing was done: that page was of another organization, and you are working for {current} now. "
+        "Switch to the one you mean and press it again.",
+    )
+    return True
 
 
 class IsMember(BasePermission):

@@ -83,7 +83,9 @@ def save_structure(
                 updated_at=timezone.now(),
                 **asdict(owner),
             )
-            for owner in owners
+            for owner in {
+                owner.external_id: owner for owner in owners
+            }.values()  # one may be archived between two pages
         ],
         update_conflicts=True,
         unique_fields=["connection", "external_id"],

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.db import OperationalError, models
+import psycopg
+from django.db import DatabaseError, models
 from django.db import connection as database
 from psycopg import errors, sql
 
 T = TypeVar("T")
 DEADLOCKS = 3
+RACES = (errors.DeadlockDetected, errors.UniqueViolation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,16 @@ def upsert(
 
 
 def retry_deadlocks(work: Callable[[], T]) -> T:
-    """Return what a transaction returns, begun anew when PostgreSQL ended it to resolve a deadlock with another."""
+    """Return what a transaction returns, begun anew when PostgreSQL ended it for what another one did beside it.
+
+    That is a deadlock, or a row (a line that moved between two records) that the other one had just written. A COPY
+    raises the driver's own error, all else Django's around it.
+    """
     for _ in range(DEADLOCKS):
         try:
             return work()
-        except OperationalError as problem:
-            if not isinstance(problem.__cause__, errors.DeadlockDetected):
+        except (DatabaseError, psycopg.Error) as problem:
+            if not isinstance(problem.__cause__ or problem, RACES):
                 raise
     return work()
 

@@ -37,6 +37,9 @@ class HealthFacts:
     run_heartbeat_at: datetime | None = None
     run_quarantined: int = 0
     run_silent_changes: int = 0
+    unfinished_streams: int = 0
+    late_events: int = 0
+    parked_events: int = 0
 
     def lag(self, now: datetime) -> timedelta:
         """Return how old the picture of the account is; before the first full read, the age of the connection."""
@@ -88,7 +91,7 @@ def _faults(facts: HealthFacts, now: datetime) -> Iterator[tuple[str, str]]:
         )
     if facts.run_status == RunStatus.FAILED:
         yield _("The last sync failed: %(why)s") % {"why": facts.run_sentence}, _("Tell support the run's number.")
-    if facts.run_status == RunStatus.PARTIAL and not facts.run_quarantined:
+    if facts.run_status == RunStatus.PARTIAL and (facts.unfinished_streams or not facts.run_quarantined):
         yield (
             _("The last sync stopped short: %(why)s") % {"why": facts.run_sentence},
             _("Use Sync now; it goes on where it stopped."),
@@ -108,6 +111,26 @@ def _faults(facts: HealthFacts, now: datetime) -> Iterator[tuple[str, str]]:
 
 
 def _lesser_faults(facts: HealthFacts) -> Iterator[tuple[str, str]]:
+    if facts.late_events:
+        yield (
+            ngettext(
+                "%(number)s event has waited for more than a quarter of an hour.",
+                "%(number)s events have waited for more than a quarter of an hour.",
+                facts.late_events,
+            )
+            % {"number": facts.late_events},
+            _("They are tried again by themselves; each says why in the list of events. Changes also arrive by syncs."),
+        )
+    if facts.parked_events:
+        yield (
+            ngettext(
+                "%(number)s event could not be processed and is parked.",
+                "%(number)s events could not be processed and are parked.",
+                facts.parked_events,
+            )
+            % {"number": facts.parked_events},
+            _("Operations look at each in the list of events and replay it, or let it rest."),
+        )
     if facts.run_silent_changes:
         yield (
             ngettext(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from social_core.actions import do_auth
 from social_django.utils import load_backend, load_strategy
 
-from accounts.permissions import Act, require
+from accounts.permissions import Act, is_of_another_organization, require
 from integrations.base.registry import connector_classes
 from integrations.models import Connection
 from integrations.oauth import ConnectionOAuth2, begin_consent
@@ -39,6 +39,8 @@ def connect(request: HttpRequest, provider: str) -> HttpResponse:
     """
     if provider not in connector_classes():
         raise Http404(f"There is no connector called {provider}.")
+    if is_of_another_organization(request):
+        return redirect("connections")
     strategy = load_strategy(request)
     backend = load_backend(strategy, provider, redirect_uri=reverse("social:complete", args=[provider]))
     if not isinstance(backend, ConnectionOAuth2):

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.permissions import WHO_MAY, Act, require
+from accounts.permissions import WHO_MAY, Act, is_of_another_organization, require
 from integrations.base.auth import Tokens
 from integrations.base.connector import ConnectorInfo
 from integrations.base.errors import IntegrationError
@@ -75,6 +75,8 @@ def connect_with_key(request: HttpRequest, provider: str) -> HttpResponse:
     connector = connector_classes().get(provider)
     if connector is None or not connector.info.accepts_service_key:
         raise Http404(f"Nothing called {provider} is connected by a key.")
+    if request.method == "POST" and is_of_another_organization(request):
+        return redirect("connections")
     form = ServiceKeyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:

@@ -29,7 +29,12 @@ from integrations.base.connector import (
     OAuthEndpoints,
     VersionInUse,
 )
-from integrations.base.errors import IntegrationError, InvalidResponse, NotFound, RequestRejected
+from integrations.base.errors import (
+    IntegrationError,
+    InvalidResponse,
+    NotFound,
+    RequestRejected,
+)
 from integrations.base.http import CallStatistics
 from integrations.base.records import Notice, Page
 from integrations.base.signatures import SignedRequest
@@ -173,7 +178,9 @@ class HubSpotConnector(CRMConnector):
             }
             details |= trial.permissions(self.client, self.scopes, self.optional_scopes)
         except IntegrationError as problem:
-            return IntegrationTestResult(False, problem.sentence, details | {"request_id": problem.request_id})
+            return IntegrationTestResult(
+                False, problem.sentence, details | {"request_id": problem.request_id}, problem=problem
+            )
         if details["missing"]:
             lacking = ", ".join(details["missing"])
             sentence = f"{account.name} answers, but did not grant {lacking}. Allow it to read everything."
@@ -232,6 +239,8 @@ class HubSpotConnector(CRMConnector):
 
         While these are stored, the lines of the next are fetched, and those after them are listed.
         """
+        if position.get("after") == "":
+            return  # the last page was stored, and nothing after it
         memory = PartyMemory()
         _ = self._context  # asked for here, so that the token is at hand before threads without a database need it
         with ThreadPoolExecutor(FETCHERS + 2) as pool:

@@ -11,7 +11,9 @@ from django.utils import timezone
 from crm.census import Figure, differing_days, differing_ids
 from crm.models import Cause, Census, CensusDifference, Deal
 from crm.services.reading import STREAM, crm_connector, refresh_deals
+from integrations.base.errors import ReauthorizationRequired
 from integrations.models import Connection, Quarantine
+from integrations.services.connections import mark_needs_reauthorization
 from integrations.services.syncs import check_active
 
 LISTED = 1000  # differences that are kept by name; beyond that something is wrong that no list explains
@@ -29,6 +31,9 @@ def take_census(*, connection: Connection) -> Census:
     try:
         theirs = {figure.external_id: figure for page in connector.read_figures() for figure in page}
         calls = connector.statistics.calls
+    except ReauthorizationRequired as problem:
+        mark_needs_reauthorization(connection=connection, problem=problem)
+        raise
     finally:
         connector.close()
     ours = _ours(connection)

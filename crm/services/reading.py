@@ -15,12 +15,12 @@ from django.utils import timezone
 from crm import storage
 from crm.connector import CRMConnector
 from crm.models import Deal, DealAlias
-from integrations.base.errors import IntegrationError, PermanentError, TransientError
+from integrations.base.errors import IntegrationError, PermanentError, ReauthorizationRequired, TransientError
 from integrations.base.records import Page
 from integrations.bulk import retry_deadlocks
 from integrations.models import Connection, Quarantine, SyncCursor, SyncRun
 from integrations.models.sync import FULL, PREVIEW, WINDOW
-from integrations.services.connections import connector_for
+from integrations.services.connections import connector_for, mark_needs_reauthorization
 from integrations.services.quarantine import release, set_aside
 from integrations.services.silence import unannounced
 from integrations.services.syncs import Plan, SaveCounts, StreamReader, run_sync
@@ -118,6 +118,9 @@ def refresh_deals(*, connection: Connection, external_ids: Sequence[str]) -> Non
     try:
         for page in connector.read_deals_by_id(external_ids):
             retry_deadlocks(partial(_store, connection, page))
+    except ReauthorizationRequired as problem:
+        mark_needs_reauthorization(connection=connection, problem=problem)
+        raise
     finally:
         connector.close()
 
@@ -166,13 +169,13 @@ def _next_read(connection: Connection, *, full: bool, days_back: int) -> tuple[S
     cursor, _ = SyncCursor.objects.get_or_create(connection=connection, stream=STREAM)
     now = timezone.now()
     if full or cursor.complete_until is None or cursor.full_read_started_at is not None:
-        if full or cursor.full_read_started_at is None:
+        if full or cursor.full_read_started_at is None or not cursor.position:
             cursor.position, cursor.full_read_started_at = {}, now
             cursor.window_since = cursor.window_until = None
         mode = FULL
     else:
         mode = WINDOW
-        if cursor.window_until is None:
+        if cursor.window_until is None or not cursor.position:
             cursor.position, cursor.window_until = {}, now
             cursor.window_since = min(cursor.complete_until - OVERLAP, now - timedelta(days=days_back))
     cursor.save(update_fields=["position", "full_read_started_at", "window_since", "window_until", "updated_at"])

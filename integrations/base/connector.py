@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any, ClassVar
 
 from integrations.base.auth import CredentialManager
-from integrations.base.errors import ConfigurationError
+from integrations.base.errors import ConfigurationError, IntegrationError
 from integrations.base.records import Notice
 from integrations.base.signatures import SignedRequest
 
@@ -19,12 +19,13 @@ class IntegrationTestResult:
     """The outcome of a connection test: a yes or no, a sentence for people, and facts to show.
 
     Facts that a report shows when they are there: `granted` and `missing` (scopes), `latency_ms`, `remaining` (calls,
-    a sentence), `skew_seconds` (their clock against ours).
+    a sentence), `skew_seconds` (their clock against ours). `problem` is what the provider's refusal was, if it refused.
     """
 
     success: bool
     message: str
     details: dict[str, Any] = field(default_factory=dict)
+    problem: IntegrationError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class BaseConnector(ABC):
 
     @abstractmethod
     def test_connection(self) -> IntegrationTestResult:
-        """Try the connection and say what was found; never raises IntegrationError."""
+        """Try the connection and say what was found; never raises IntegrationError, which goes into the result."""
 
     @classmethod
     def versions(cls) -> tuple[VersionInUse, ...]:

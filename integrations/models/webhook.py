@@ -93,6 +93,7 @@ class WebhookEvent(models.Model):
                 condition=Q(status__in=["received", "failed"]),
                 name="event_waiting",
             ),
+            models.Index(fields=["connection"], condition=Q(status="parked"), name="event_parked"),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -10,11 +11,13 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from integrations.health import HealthFacts, Verdict, judge
-from integrations.models import Connection, Credential, Quarantine, SyncCursor, SyncRun
+from integrations.models import Connection, Credential, EventStatus, Quarantine, SyncCursor, SyncRun, WebhookEvent
 from integrations.models.sync import PREVIEW
+from integrations.models.webhook import WAITING
 
 logger = structlog.get_logger(__name__)
 
+EVENTS_ALLOWED = timedelta(minutes=15)  # several tries; one that waits longer has a fault of its own
 RUN_FACTS = ("status", "sentence", "heartbeat_at", "quarantined", "silent_changes")
 
 
@@ -28,11 +31,22 @@ def with_facts(connections: QuerySet[Connection]) -> QuerySet[Connection]:
     # A stream that was never read to its end is behind since the connection was made.
     unread = cursors.annotate(number=Count("pk", filter=Q(complete_until=None))).values("number")
     facts["unread_streams"] = Coalesce(Subquery(unread), 1)
+    unfinished = Q(full_read_started_at__isnull=False) | Q(window_until__isnull=False)
+    facts["unfinished_streams"] = Coalesce(
+        Subquery(cursors.annotate(number=Count("pk", filter=unfinished)).values("number")), 0
+    )
+    facts["late_events"] = _events(status__in=WAITING, received_at__lt=timezone.now() - EVENTS_ALLOWED)
+    facts["parked_events"] = _events(status=EventStatus.PARKED)
     facts["oldest_complete"] = Subquery(cursors.annotate(oldest=Min("complete_until")).values("oldest"))
     facts["quarantined_now"] = Coalesce(Subquery(held.annotate(number=Count("pk")).values("number")), 0)
     facts["refresh_failing_since"] = Subquery(_credential("refresh_failing_since"))
     facts["token_renewed_at"] = Subquery(_credential("updated_at"))
     return connections.annotate(**facts)
+
+
+def _events(**conditions: Any) -> Coalesce:
+    events = WebhookEvent.objects.filter(connection=OuterRef("pk"), **conditions).order_by().values("connection")
+    return Coalesce(Subquery(events.annotate(number=Count("pk")).values("number")), 0)
 
 
 def _credential(column: str) -> QuerySet[Any]:
@@ -55,6 +69,9 @@ def facts_of(row: Any) -> HealthFacts:
         run_sentence=row.run_sentence or "",
         run_heartbeat_at=row.run_heartbeat_at,
         run_quarantined=row.run_quarantined or 0,
+        unfinished_streams=row.unfinished_streams,
+        late_events=row.late_events,
+        parked_events=row.parked_events,
         run_silent_changes=row.run_silent_changes or 0,
     )
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from billiard.exceptions import SoftTimeLimitExceeded  # what the worker raises in the middle of our work
 from django.db import DatabaseError, transaction
 from django.db import connection as database
 from django.utils import timezone
@@ -98,6 +99,7 @@ def run_sync(
         run = _start(connection, stream.name)
         try:
             plan = _planned(run, stream)
+            is_resumed = plan.cursor is not None and bool(plan.cursor.position)
             for page in stream.read(plan):
                 retry_deadlocks(partial(_commit_page, run, plan, page, stream))
                 _stop_when_not_active(connection)
@@ -111,11 +113,15 @@ def run_sync(
         except KeyboardInterrupt:
             _finish(run, stream, RunStatus.PARTIAL, "It was stopped by hand. The next run goes on from here.")
             raise
+        except SoftTimeLimitExceeded:
+            request_sync(connection=connection)
+            _finish(run, stream, RunStatus.PARTIAL, "It took as long as one run may. The next one goes on from here.")
+            return run
         except Exception:
             reference = f"run {run.pk}"
             _finish(run, stream, RunStatus.FAILED, f"An error of ours stopped it. Tell support: {reference}.")
             raise
-        return _succeed(run, plan, stream)
+        return _succeed(run, plan, stream, is_resumed=is_resumed)
 
 
 def _stop_when_not_active(connection: Connection) -> None:
@@ -159,7 +165,14 @@ def _start(connection: Connection, stream: str) -> SyncRun:
 
 
 def _planned(run: SyncRun, stream: StreamReader) -> Plan:
-    plan = stream.plan()
+    try:
+        plan = stream.plan()
+    except TransientError:
+        raise
+    except IntegrationError:
+        # Nothing will be another way in half a minute, when the sweep would ask for it again.
+        Connection.objects.filter(pk=run.connection_id).update(sync_requested_at=None)
+        raise
     if plan.cursor is not None:  # a preview is not the sync that somebody wants
         Connection.objects.filter(pk=run.connection_id).update(sync_requested_at=None)
     run.mode, run.expected = plan.mode, plan.expected
@@ -240,7 +253,7 @@ def _drop_read(cursor: SyncCursor) -> None:
     cursor.save()
 
 
-def _succeed(run: SyncRun, plan: Plan, stream: StreamReader) -> SyncRun:
+def _succeed(run: SyncRun, plan: Plan, stream: StreamReader, *, is_resumed: bool) -> SyncRun:
     status, sentence = _ending(run, plan)
     with transaction.atomic():
         if plan.cursor is not None:
@@ -248,6 +261,10 @@ def _succeed(run: SyncRun, plan: Plan, stream: StreamReader) -> SyncRun:
                 plan.cursor.full_read_started_at if run.mode == FULL else plan.cursor.window_until
             )
             _drop_read(plan.cursor)
+        if is_resumed:
+            # It began perhaps days ago: what changed since then is wanted now, and not at the next night.
+            request_sync(connection=run.connection)
+            sentence += " It had begun earlier; what changed since then is read next."
         Connection.objects.filter(pk=run.connection_id).update(last_good_call_at=timezone.now())
         _finish(run, stream, status, sentence)
     return run

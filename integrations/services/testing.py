@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from integrations.base.connector import IntegrationTestResult
+from integrations.base.errors import ReauthorizationRequired
 from integrations.base.registry import connector_classes
 from integrations.health import in_words
 from integrations.models import Connection, ConnectionStatus
-from integrations.services.connections import connector_for
+from integrations.services.connections import connector_for, mark_needs_reauthorization
 
 SKEW_ALLOWED = 60  # seconds; webhooks are refused from five minutes on
 
@@ -61,6 +62,8 @@ def try_connection(connection: Connection) -> Report:
         connector.close()
     if result.success:
         Connection.objects.filter(pk=connection.pk).update(last_good_call_at=timezone.now())
+    if isinstance(result.problem, ReauthorizationRequired):
+        mark_needs_reauthorization(connection=connection, problem=result.problem)
     missing = tuple(result.details.get("missing") or ())
     return Report(result.success, result.message, tuple(_lines(connection, result)), missing)
 

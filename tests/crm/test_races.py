@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -162,3 +163,42 @@ def test_a_deal_that_lost_a_line_to_a_page_listed_before_the_line_was_its_own_ge
     storage.save_deals(connection=connection, records=[replace(DEAL, lines=(LINE, moved))])
     assert Deal.objects.get(external_id=DEAL.external_id).lines.count() == 2
     assert len(invoice_due_deals(connection=connection, only=[DEAL.external_id])) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_writers_of_one_line_that_moved_both_finish(connection: Connection) -> None:
+    problems: list[Exception] = []
+
+    def store(external_id: str) -> None:
+        def once() -> None:
+            with scope(organization=connection.organization), transaction.atomic():
+                storage.save_deals(connection=connection, records=[replace(DEAL, external_id=external_id)])
+
+        try:
+            retry_deadlocks(once)
+        except Exception as problem:
+            problems.append(problem)
+        connections.close_all()
+
+    with transaction.atomic():  # the buyers are there already, so that the line is all that both want
+        storage.save_deals(connection=connection, records=[replace(DEAL, external_id="900", lines=())])
+    with transaction.atomic():
+        storage.save_deals(connection=connection, records=[DEAL])
+        other = threading.Thread(target=store, args=["902"])
+        other.start()
+        until_somebody_waits()
+    other.join(30)
+    assert problems == []
+    assert Deal.objects.get(lines__external_id=LINE.external_id).external_id == "902"
+
+
+def until_somebody_waits() -> None:
+    for _ in range(500):
+        with connections["default"].cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            )
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waits for us")

@@ -1,21 +1,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from celery.signals import task_prerun
 from django.db import connection as database
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from accounts.models import Organization
-from crm.models import Deal
+from crm import storage
+from crm.models import Deal, Owner
+from crm.records import OwnerRecord
 from crm.services import preview_deals, sync_deals
-from integrations.base.auth import Tokens
-from integrations.models import Connection, Quarantine, RunStatus, StopRequest, SyncCursor, SyncRun
-from integrations.services.connections import connect_account, connections_waiting_for_sync, disconnect
+from crm.tasks import process_deal, take_census_of
+from integrations.base.auth import CredentialManager, Tokens
+from integrations.models import Connection, ConnectionStatus, Quarantine, RunStatus, StopRequest, SyncCursor, SyncRun
+from integrations.services.connections import connect_account, connections_waiting_for_sync, disconnect, request_sync
 from integrations.services.syncs import request_full_read, request_stop
+from integrations.services.testing import try_connection
 from tests.other_session import lock_of_a_run, other_session
 from tests.sandbox_process import SandboxProcess
 
@@ -192,3 +199,84 @@ def test_a_preview_under_way_does_not_stand_before_a_full_read(connection: Conne
     sync_deals(connection=connection)
     SyncRun.objects.create(connection=connection, stream="deals, previewed", mode="preview")
     assert request_full_read(connection=connection)
+
+
+def test_a_read_that_goes_on_days_later_asks_for_what_changed_since_it_began(
+    connection: Connection, sandbox: SandboxProcess
+) -> None:
+    sync_deals(connection=connection)
+    connection.refresh_from_db()
+    assert connection.sync_requested_at is None
+    began = timezone.now() - timedelta(days=3)
+    SyncCursor.objects.update(position={"after_id": "1"}, window_since=began - timedelta(days=7), window_until=began)
+    sandbox.add_deal(dealname="Made since", dealstage="closedwon", pipeline="default")
+    rest = sync_deals(connection=connection)
+    connection.refresh_from_db()
+    assert not Deal.objects.filter(name="Made since").exists()
+    assert "what changed since then is read next" in rest.sentence
+    assert connection.sync_requested_at is not None
+    sync_deals(connection=connection, days_back=0)
+    connection.refresh_from_db()
+    assert Deal.objects.filter(name="Made since").exists()
+    assert connection.sync_requested_at is None
+
+
+def test_a_window_of_which_nothing_was_read_yet_ends_at_the_present_when_it_is_begun_again(
+    connection: Connection, sandbox: SandboxProcess
+) -> None:
+    sync_deals(connection=connection)
+    SyncCursor.objects.update(window_since=timezone.now(), window_until=timezone.now() - timedelta(days=3))
+    sandbox.add_deal(dealname="Made since", dealstage="closedwon", pipeline="default")
+    sync_deals(connection=connection)
+    assert Deal.objects.filter(name="Made since").exists()
+
+
+def test_a_full_read_that_is_paused_at_its_last_page_reads_none_of_them_twice(connection: Connection) -> None:
+    paused = sync_deals(connection=connection, on_page=ask(StopRequest.PAUSE))
+    assert (paused.status, paused.read) == (RunStatus.PAUSED, 40)
+    rest = sync_deals(connection=connection)
+    assert (rest.mode, rest.status, rest.read) == ("full", RunStatus.SUCCEEDED, 0)
+
+
+def test_an_owner_who_is_archived_between_two_pages_is_stored_once(connection: Connection) -> None:
+    ada = OwnerRecord("1", "Ada", "", is_archived=False)
+    storage.save_structure(connection=connection, pipelines=[], owners=[ada, replace(ada, is_archived=True)])
+    assert Owner.objects.get().is_archived
+
+
+def test_a_run_that_took_as_long_as_one_may_goes_on_by_itself(connection: Connection) -> None:
+    def too_long(_run: SyncRun) -> None:
+        raise SoftTimeLimitExceeded
+
+    cut = sync_deals(connection=connection, on_page=too_long)
+    assert (cut.status, cut.read) == (RunStatus.PARTIAL, 40)
+    connection.refresh_from_db()
+    assert connection.sync_requested_at is not None
+    assert sync_deals(connection=connection).status == RunStatus.SUCCEEDED
+
+
+def test_a_fault_of_the_configuration_is_not_asked_about_again_every_half_minute(
+    connection: Connection, settings: Any
+) -> None:
+    old = Tokens("old", refresh_token="refresh", expires_at=timezone.now() - timedelta(minutes=1))
+    CredentialManager(connection.pk).store(old)
+    settings.HUBSPOT_CLIENT_SECRET = "wrong"
+    request_sync(connection=connection)
+    assert sync_deals(connection=connection).status == RunStatus.PARTIAL
+    connection.refresh_from_db()
+    assert (connection.sync_requested_at, connection.status) == (None, "active")
+
+
+@pytest.mark.parametrize("way", ["test", "deal", "census"])
+def test_a_dead_grant_is_marked_by_whoever_meets_it(connection: Connection, way: str) -> None:
+    gone = Tokens("old", refresh_token="gone", expires_at=timezone.now() - timedelta(minutes=1))
+    CredentialManager(connection.pk).store(gone)
+    match way:
+        case "test":
+            assert not try_connection(connection).success
+        case "deal":
+            process_deal.run("9081000001", connection.pk)
+        case "census":
+            take_census_of.run(connection.pk)
+    connection.refresh_from_db()
+    assert connection.status == ConnectionStatus.NEEDS_REAUTHORIZATION

@@ -158,6 +158,18 @@ def test_only_an_owner_may_connect(client: Client, organization: Organization, s
     assert "Only an owner can connect" in answer.content.decode()
 
 
+def test_a_page_of_another_organization_connects_nothing_to_this_one(
+    signed_in: Client, organization: Organization, other_organization: Organization
+) -> None:
+    page = signed_in.get("/connections/").content.decode()
+    assert f'name="organization" value="{organization.pk}"' in page
+    for address in ("/connect/hubspot/", "/connections/key/hubspot/"):
+        answer = signed_in.post(address, {"organization": str(other_organization.pk), "key": "pat-1"})
+        assert answer["Location"] == "/connections/"
+        assert "that page was of another organization" in said(signed_in, answer)
+    assert not Connection.objects.exists()
+
+
 def test_a_get_does_not_start_a_consent(signed_in: Client) -> None:
     assert signed_in.get("/connect/hubspot/").status_code == 405
 

@@ -16,7 +16,16 @@ from integrations.base.errors import ReauthorizationRequired
 from integrations.base.http import CallStatistics
 from integrations.base.records import Page
 from integrations.health import HealthFacts, judge
-from integrations.models import Connection, ConnectionStatus, Credential, Health, Quarantine, SyncCursor, SyncRun
+from integrations.models import (
+    Connection,
+    ConnectionStatus,
+    Credential,
+    Health,
+    Quarantine,
+    SyncCursor,
+    SyncRun,
+    WebhookEvent,
+)
 from integrations.services.connections import mark_needs_reauthorization, pause, resume
 from integrations.services.health import health_facts
 from integrations.services.syncs import Plan, SaveCounts, StreamReader, run_sync
@@ -50,6 +59,9 @@ def test_a_connection_that_was_read_last_night_is_well() -> None:
         ({"run_status": "running", "run_heartbeat_at": NOW - timedelta(minutes=11)}, "silent for 11 minutes"),
         ({"quarantined": 3, "run_status": "partial", "run_quarantined": 3}, "3 records could not be read"),
         ({"refresh_failing_since": NOW - timedelta(minutes=40)}, "could not be renewed for 40 minutes"),
+        ({"run_status": "partial", "run_quarantined": 1, "unfinished_streams": 1}, "The last sync stopped short"),
+        ({"late_events": 2}, "2 events have waited for more than a quarter of an hour"),
+        ({"parked_events": 1}, "1 event could not be processed and is parked"),
         ({"run_silent_changes": 4}, "4 changes that no webhook had announced"),
     ],
 )  # fmt: skip
@@ -109,6 +121,21 @@ def test_facts_come_from_the_newest_run_and_the_stream_that_is_furthest_behind(r
     assert facts.lag(now) == timedelta(days=2)
     SyncCursor.objects.create(connection=row, stream="contacts")
     assert health_facts(row).complete_until is None
+
+
+def test_events_that_wait_too_long_or_are_parked_are_facts_and_fresh_or_settled_ones_are_not(row: Connection) -> None:
+    now = timezone.now()
+    for number, (status, minutes) in enumerate(
+        [("failed", 20), ("received", 16), ("received", 1), ("parked", 1), ("processed", 90), ("ignored", 90)]
+    ):
+        WebhookEvent.objects.create(
+            connection=row, delivery_id=1, provider="hubspot", event_type="deal.creation", status=status,
+            received_at=now - timedelta(minutes=minutes), key=str(number), payload="{}",
+        )  # fmt: skip
+    facts = health_facts(row)
+    assert (facts.late_events, facts.parked_events) == (2, 1)
+    SyncCursor.objects.create(connection=row, stream="deals", window_until=now)
+    assert health_facts(row).unfinished_streams == 1
 
 
 def test_a_paused_connection_is_not_read_until_it_is_resumed(row: Connection) -> None:
