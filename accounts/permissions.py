@@ -25,6 +25,7 @@ class Act(StrEnum):
     SYNC = "sync"
     SUBMIT = "submit"
     APPROVE = "approve"
+    KEYS = "keys"
 
 
 ROLES_FOR: dict[Act, frozenset[str]] = {
@@ -33,12 +34,14 @@ ROLES_FOR: dict[Act, frozenset[str]] = {
     Act.SYNC: frozenset({Role.OWNER, Role.ACCOUNTANT, Role.OPERATOR}),
     Act.SUBMIT: frozenset({Role.OWNER, Role.ACCOUNTANT}),
     Act.APPROVE: frozenset({Role.OWNER, Role.ACCOUNTANT}),
+    Act.KEYS: frozenset({Role.OWNER}),
 }
 
 WHO_MAY = {
     Act.CONNECT: "Only an owner can connect or disconnect an account. Ask an owner of {organization}.",
     Act.SYNC: "Your role can look but not start a sync. Ask an owner, accountant or operator of {organization}.",
     Act.APPROVE: "Your role can look but not approve invoices. Ask an owner or accountant of {organization}.",
+    Act.KEYS: "Only an owner can change the keys at the tax authority. Ask an owner of {organization}.",
     Act.SUBMIT: "Your role can look but not submit invoices. Ask an owner or accountant of {organization}.",
 }
 

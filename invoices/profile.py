@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,16 +12,18 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from accounts.models import Membership, Role
-from accounts.permissions import ROLES_FOR, Act, require
+from accounts.permissions import ROLES_FOR, Act, may, require
 from invoices.authority import codes
 from invoices.drafts.missing import party_defects
 from invoices.models import Business
+from invoices.services.codelists import invalid_values, newest_lists
 
 WORDS_FOR_ACT = {
     Act.VIEW: gettext_lazy("see everything"),
     Act.SYNC: gettext_lazy("start syncs and tests"),
     Act.SUBMIT: gettext_lazy("submit invoices"),
     Act.APPROVE: gettext_lazy("approve and void invoices"),
+    Act.KEYS: gettext_lazy("change the keys at the authority"),
     Act.CONNECT: gettext_lazy("connect and disconnect accounts"),
 }
 
@@ -41,12 +44,17 @@ def settings(request: HttpRequest) -> HttpResponse:
     organization = request.organization  # type: ignore[attr-defined]
     business = Business.objects.filter(organization=organization).first()
     facts = profile_facts(business) if business else []
-    context = {
+    context: dict[str, Any] = {
         "members": Membership.objects.filter(organization=organization).select_related("user").order_by("pk"),
         "roles": [(role.label, _acts_of(role)) for role in Role],
         "business": business,
         "facts": facts,
         "problems": sum(1 for fact in facts if fact.problem),
+    }
+    context |= {
+        "invalid_values": invalid_values(organization),
+        "code_lists": newest_lists(),
+        "may_change_keys": may(request, Act.KEYS),
     }
     return render(request, "invoices/settings.html", context)
 

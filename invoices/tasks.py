@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from invoices.services import exchange_requests, submitting
+from invoices.services import codelists, exchange_requests, submitting
 
 logger = structlog.get_logger(__name__)
 
@@ -43,6 +43,12 @@ def work_exchanges() -> None:
     done = exchange_requests.work_exchanges(until=timezone.now() + TIME_BOX)
     if done:
         logger.info("exchanges_worked", **{name.replace(" ", "_"): number for name, number in done.items()})
+
+
+@shared_task(name="invoices.tasks.refresh_code_lists")
+def refresh_code_lists() -> None:
+    """Fetch the authority's code lists."""
+    codelists.refresh_code_lists()
 
 
 def ring_exchanges() -> None:

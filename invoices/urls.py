@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices import exchange_views, note_views, paper_views, profile, views
+from invoices import exchange_views, key_views, note_views, paper_views, profile, views
 
 urlpatterns = [
     path("invoices/", views.invoices, name="invoices"),
@@ -19,4 +19,6 @@ urlpatterns = [
     path("invoices/<int:pk>/document.json", views.invoice_document, name="invoice_document"),
     path("invoices/<int:pk>/paper/<str:form>/", paper_views.invoice_paper, name="invoice_paper"),
     path("settings/", profile.settings, name="settings"),
+    path("settings/key-file/", key_views.key_file, name="key_file"),
+    path("settings/service-id/", key_views.service_id, name="service_id"),
 ]

@@ -43,6 +43,7 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
             ("invoices.exchange", "sync_alt"),
             ("invoices.papersent", "mail"),
             ("invoices.authoritynotice", "campaign"),
+            ("invoices.codelist", "list_alt"),
             ("invoices.proposal", "published_with_changes"),
             ("invoices.breaker", "power_off"),
         ),

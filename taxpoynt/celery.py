@@ -50,6 +50,7 @@ SWEEPS = {
 }
 # Once a night, by the clock in Lagos: after the nightly syncs, which begin at two.
 NIGHTLY = {
+    "refresh-code-lists": ("invoices.tasks.refresh_code_lists", crontab(hour="1", minute="30")),
     "ring-censuses": ("crm.tasks.ring_censuses", crontab(hour="4", minute="30")),
 }
 PERIODIC: dict[str, dict[str, Any]] = {

@@ -1,6 +1,7 @@
 """Sellers, their invoices and every attempt to hand one in, in the admin."""
 
 from invoices.admin.business import BusinessAdmin, NumberSeriesAdmin
+from invoices.admin.codelist import CodeListAdmin
 from invoices.admin.exchange import AuthorityNoticeAdmin, ExchangeAdmin
 from invoices.admin.invoice import InvoiceAdmin, SubmissionAdmin
 from invoices.admin.paper import PaperSentAdmin
@@ -10,6 +11,7 @@ __all__ = [
     "AuthorityNoticeAdmin",
     "BreakerAdmin",
     "BusinessAdmin",
+    "CodeListAdmin",
     "ExchangeAdmin",
     "InvoiceAdmin",
     "NumberSeriesAdmin",

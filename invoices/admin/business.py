@@ -16,9 +16,11 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
 from accounts.admin_base import EvidenceAdmin, TenantAdmin, badge, folded, organizations
 from invoices.approval import KINDS
+from invoices.key_forms import read_upload
 from invoices.models import Business, Invoice, NumberSeries, Status
 from invoices.qr import KeyFileInvalid, parse_key_file
 from invoices.services.issuing import reissue_held
+from invoices.services.service_ids import read_service_id, take_service_id
 from invoices.services.submitting import resume_submissions
 from invoices.tasks import ring_submissions
 
@@ -51,8 +53,13 @@ class BusinessForm(forms.ModelForm):
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
         help_text=KEEP,
     )
+    key_upload = forms.FileField(
+        label=_("Key file, uploaded"),
+        required=False,
+        help_text=_("crypto_keys.txt as it was downloaded, in either of its forms."),
+    )
     key_file = forms.CharField(
-        label=_("Key file"),
+        label=_("Key file, pasted"),
         required=False,
         max_length=20_000,
         widget=WriteOnlyTextarea(attrs={"rows": 4, "autocomplete": "off"}),
@@ -80,7 +87,7 @@ class BusinessForm(forms.ModelForm):
 
     def clean_key_file(self) -> str:
         """Read the key file; the profile takes both of its parts."""
-        text = str(self.cleaned_data["key_file"])
+        text = read_upload(self.cleaned_data.get("key_upload")) or str(self.cleaned_data["key_file"])
         if text.strip():
             try:
                 keys = parse_key_file(text)
@@ -120,7 +127,7 @@ class BusinessAdmin(TenantAdmin):
     list_select_related = ("organization",)
     search_fields = ("legal_name", "tin", "rc_number", "organization__name", "organization__slug", "service_id")
     autocomplete_fields = ("organization",)
-    actions = ("resume_now", "try_held_again")
+    actions = ("resume_now", "try_held_again", "read_service_ids")
     readonly_fields = (
         "show_standing", "submissions_paused_reason", "show_keys", "show_key_file", "show_public_key", "created_at",
         "updated_at",
@@ -141,7 +148,8 @@ class BusinessAdmin(TenantAdmin):
             _("Keys"),
             {
                 "fields": (
-                    "show_keys", "new_api_key", "new_api_secret", "show_key_file", "key_file", "show_public_key",
+                    "show_keys", "new_api_key", "new_api_secret", "show_key_file", "key_upload", "key_file",
+                    "show_public_key",
                 )
             },
         ),
@@ -238,6 +246,20 @@ class BusinessAdmin(TenantAdmin):
             f"{outcome[Status.DRAFT]} still lack facts, {outcome[Status.REJECTED]} stay rejected.",
             messages.SUCCESS if outcome[Status.READY] else messages.INFO,
         )
+
+    @action(description=_("Read the service id from the authority"), permissions=["resume"])
+    def read_service_ids(self, request: HttpRequest, queryset: QuerySet[Business]) -> None:
+        """Compare each profile with the authority's IRN template; one without a service id takes it."""
+        for business in queryset.select_related("organization"):
+            read = read_service_id(business)
+            for sentence in filter(None, (read.problem, *read.warnings)):
+                self.message_user(request, f"{business}: {sentence}", messages.WARNING)
+            if read.service_id and not business.service_id:
+                take_service_id(business=business, service_id=read.service_id)
+                ring_submissions()
+                self.message_user(request, f"{business} has the service id {read.service_id} now.", messages.SUCCESS)
+            elif read.service_id == business.service_id and read.service_id:
+                self.message_user(request, f"{business}: the template agrees with the profile.", messages.SUCCESS)
 
 
 def _present(*columns: str) -> ExpressionWrapper:

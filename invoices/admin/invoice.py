@@ -21,6 +21,7 @@ from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, or
 from accounts.models import Organization
 from accounts.templatetags.show import NOTHING, ago, money, quantity
 from integrations.admin import ProviderOfConnectionFilter
+from invoices.admin.exchange import InvoiceExchangeActions
 from invoices.admin.paper import PaperMixin
 from invoices.models import Invoice, InvoiceLine, InvoiceMove, Status, Submission
 from invoices.services.approving import NotToApprove, approve
@@ -106,7 +107,7 @@ class MoveInline(EvidenceInline):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(PaperMixin, EvidenceAdmin):
+class InvoiceAdmin(PaperMixin, InvoiceExchangeActions, EvidenceAdmin):
     """Invoices of every organization."""
 
     list_display = (
@@ -129,7 +130,7 @@ class InvoiceAdmin(PaperMixin, EvidenceAdmin):
     )  # fmt: skip
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
-    actions = ("submit_now", "approve_now")
+    actions = ("submit_now", *InvoiceExchangeActions.exchange_actions, "approve_now")
     inlines = (LineInline, SubmissionInline, MoveInline)
     fieldsets = (
         (

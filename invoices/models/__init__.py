@@ -2,6 +2,7 @@
 
 from invoices.models.breaker import Breaker
 from invoices.models.business import Business, NumberSeries
+from invoices.models.codelist import CodeList
 from invoices.models.exchange import AuthorityNotice, Exchange, ExchangeCall, Purpose, Stage
 from invoices.models.invoice import Invoice, InvoiceLine, VoidedFor
 from invoices.models.move import InvoiceMove
@@ -18,6 +19,7 @@ __all__ = [
     "AuthorityNotice",
     "Breaker",
     "Business",
+    "CodeList",
     "Exchange",
     "ExchangeCall",
     "Invoice",

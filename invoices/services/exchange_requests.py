@@ -49,8 +49,10 @@ def request_exchange(*, invoice: Invoice, purpose: Purpose, wanted: str = "", us
             raise NotPossible("It is held for review: release or dismiss it first.")
         if row.stage == Stage.WORKING:
             raise NotPossible("It is under way. Look again in a minute.")
-        if purpose == Purpose.VAT and row.stage == Stage.DONE:
+        if purpose == Purpose.VAT and row.stage in (Stage.DONE, Stage.DISMISSED):
             raise NotPossible("The VAT of this invoice is reported already, and a report is never sent twice.")
+        if purpose == Purpose.TRANSMIT and row.stage == Stage.DONE:
+            raise NotPossible("The buyer has acknowledged this invoice, so there is nothing left to pass on.")
         _make_due(row, wanted, now, user)
     return row
 

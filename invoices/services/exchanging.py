@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
-from invoices.authority.base import Answer, Authority
+from invoices.authority.base import Answer, Authority, CredentialsRefused
 from invoices.models import Business, Exchange, ExchangeCall, Purpose, Stage
 from invoices.services.authority_keys import Group, authority_for
 
@@ -31,6 +31,8 @@ BACK_OFF = (5, 30, 120, 600, 3600)
 # What somebody has to mend elsewhere, such as keys, is looked at again this much later.
 MENDING = timedelta(hours=1)
 ALARM_AFTER = 5
+# So many rows in a row without any answer: the authority is away, and the rest can wait for the next ring.
+SILENCES_THAT_STOP = 3
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class Work:
     was_handed_on: bool
     authorities: Authorities
     attempt: int
+    is_silent: bool = False  # whether its last call got no answer of the authority itself
 
     def authority(self, group: Group) -> Authority:
         """Return the authority with the keys of this group."""
@@ -91,13 +94,14 @@ Attempt = Callable[[Work], Outcome]
 def work_due(attempts: dict[Purpose, Attempt], *, until: datetime | None = None) -> Counter[str]:
     """Work at what is due until nothing is, or the time is up; return how many ended in which stage.
 
-    Safe for any number of workers at once.
+    Safe for any number of workers at once. Stops early when the authority does not answer: what is left stays due.
     """
     done: Counter[str] = Counter()
+    silences = 0
     authorities = Authorities()
     give_up_dead_claims()
     try:
-        while until is None or timezone.now() < until:
+        while silences < SILENCES_THAT_STOP and (until is None or timezone.now() < until):
             work = claim_next(authorities)
             if work is None:
                 break
@@ -105,6 +109,7 @@ def work_due(attempts: dict[Purpose, Attempt], *, until: datetime | None = None)
             with scope(organization=exchange.invoice.organization_id):
                 outcome = attempts[Purpose(exchange.purpose)](work)
                 record(work, outcome)
+            silences = silences + 1 if work.is_silent else 0
             done[f"{exchange.purpose} {outcome.stage}"] += 1
     finally:
         authorities.close()
@@ -176,6 +181,8 @@ def call(work: Work, step: str, ask: Callable[[], A], request: str = "") -> A:
         exchange=work.exchange, attempt=work.attempt, step=step, request=request, started_at=timezone.now()
     )
     answer = ask()
+    is_barred = isinstance(answer, CredentialsRefused)  # of one business only: the others go on
+    work.is_silent = not is_barred and (answer.http_status is None or answer.http_status >= 500)
     row.finished_at = timezone.now()
     row.http_status = answer.http_status
     row.outcome = type(answer).__name__.lower()

@@ -95,7 +95,7 @@ def _pass_on(work: Work) -> Outcome:
     match answer:
         case Accepted():
             _advance(work.exchange.invoice)
-            return Outcome(Stage.HANDED_ON, wait=POLLS[0])
+            return Outcome(Stage.HANDED_ON, wait=POLLS[0], is_sent=True)
         case Offline(sentence=sentence):
             wait = OFFLINE_WAITS[min(work.exchange.setbacks, len(OFFLINE_WAITS) - 1)]
             return Outcome(Stage.WAITING, sentence, wait)

@@ -14,8 +14,10 @@ TENANTS = [
     model
     for app in ("integrations", "invoices", "crm", "pos")
     for model in apps.get_app_config(app).get_models()
-    # Reached through its connection; of several tenants at once, for workers only; a hash; of none.
-    if model.__name__ not in {"Credential", "WebhookDelivery", "WebhookEventKey", "Breaker", "AuthorityNotice"}
+    # Reached through its connection; of several tenants at once, for workers only; a hash; the authority's own, the
+    # same for every tenant.
+    if model.__name__
+    not in {"Credential", "WebhookDelivery", "WebhookEventKey", "Breaker", "CodeList", "AuthorityNotice"}
 ]
 
 

@@ -17,7 +17,18 @@ from crm.models import Census, CensusDifference, Company, Contact, Deal, DealLin
 from integrations.base.auth import CredentialManager, Tokens
 from integrations.models import Connection, Quarantine, RunStatus, SyncCursor, SyncRun, WebhookDelivery, WebhookEvent
 from integrations.services.connections import schedule_nightly_sync
-from invoices.models import AuthorityNotice, Breaker, Business, Exchange, Invoice, PaperSent, Proposal, Step, Submission
+from invoices.models import (
+    AuthorityNotice,
+    Breaker,
+    Business,
+    CodeList,
+    Exchange,
+    Invoice,
+    PaperSent,
+    Proposal,
+    Step,
+    Submission,
+)  # fmt: skip
 from invoices.services.issuing import issue_drafts
 from pos.models import Location, Refund, Sale, SaleLine
 from tests.factories import make_member, make_organization
@@ -66,6 +77,9 @@ def make_world(profile: dict[str, Any]) -> World:
     Exchange.objects.create(invoice=invoice, purpose="compare", stage="done")
     AuthorityNotice.objects.create(irn="INV000001-C41D9D42-20261102", message="TRANSMITTED")
     PaperSent.objects.create(invoice=invoice, to="payables@bridgepoint-books.example", outcome="failed")
+    CodeList.objects.create(
+        kind="states", version="0" * 64, items={"NG-LA": "Lagos"}, fetched_at=NOON, confirmed_at=NOON
+    )
     Breaker.objects.create(authority="http://authority.example")
     Proposal.objects.create(
         invoice=invoice, why="The deal has changed since: it comes to 5.00 NGN less.", difference=-5
