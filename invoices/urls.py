@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices import exchange_views, note_views, paper_views, profile, views
+from invoices import exchange_views, mail_views, note_views, paper_views, profile, views
 
 urlpatterns = [
     path("invoices/", views.invoices, name="invoices"),
@@ -18,5 +18,7 @@ urlpatterns = [
     path("invoices/<int:pk>/qr.svg", views.invoice_qr, name="invoice_qr"),
     path("invoices/<int:pk>/document.json", views.invoice_document, name="invoice_document"),
     path("invoices/<int:pk>/paper/<str:form>/", paper_views.invoice_paper, name="invoice_paper"),
+    path("invoices/<int:pk>/send/", mail_views.invoice_send, name="invoice_send"),
+    path("settings/letters/", mail_views.letters_switch, name="letters_switch"),
     path("settings/", profile.settings, name="settings"),
 ]
