@@ -11,19 +11,20 @@ from django_scopes import scopes_disabled
 from invoices.irn import IRN, MAX_LENGTH
 from invoices.models import REGISTERED, Invoice, Status
 
-SIGNED = "Signed by the tax authority"
-CREDITED = "Signed by the tax authority, and credited in full since"
-UNSIGNED = "Not signed by the tax authority: not a tax invoice"
-REJECTED = "Rejected by the tax authority: not a tax invoice"
-VOIDED = "Given up by its seller: not a tax invoice"
+SIGNED = ("Signed", "The tax authority signed this invoice.", "done")
+CREDITED = ("Credited", "The tax authority signed this invoice; it was credited in full since.", "needs")
+UNSIGNED = ("Not signed", "The tax authority has not signed this document. It is not a tax invoice.", "waiting")
+REJECTED = ("Rejected", "The tax authority rejected this document. It is not a tax invoice.", "failed")
+VOIDED = ("Given up", "The seller gave this document up. It is not a tax invoice.", "failed")
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """All that is told about an invoice; `meaning` is how its badge looks."""
+    """All that is told about an invoice; `meaning` is how the badge with the word looks."""
 
     irn: str
-    standing: str
+    word: str
+    sentence: str
     meaning: str
     seller: str
     issued: date | None
@@ -41,9 +42,8 @@ def verify_irn(text: str) -> Verified | None:
         found = Invoice.objects.filter(irn=irn).only("irn", "status", "document", "issue_date").first()
     if found is None:
         return None
-    standing, meaning = _standing(found.status)
     seller = json.loads(found.document or "{}").get("accounting_supplier_party", {}).get("party_name", "")
-    return Verified(irn, standing, meaning, seller, found.issue_date)
+    return Verified(irn, *_standing(found.status), seller, found.issue_date)
 
 
 def clean_irn(text: str) -> str:
@@ -52,11 +52,9 @@ def clean_irn(text: str) -> str:
     return irn if len(irn) <= MAX_LENGTH and IRN.fullmatch(irn) else ""
 
 
-def _standing(status: str) -> tuple[str, str]:
+def _standing(status: str) -> tuple[str, str, str]:
     if status == Status.CREDITED:
-        return CREDITED, "needs"
+        return CREDITED
     if status in REGISTERED:
-        return SIGNED, "done"
-    if status == Status.REJECTED:
-        return REJECTED, "failed"
-    return (VOIDED, "failed") if status == Status.VOIDED else (UNSIGNED, "waiting")
+        return SIGNED
+    return {Status.REJECTED: REJECTED, Status.VOIDED: VOIDED}.get(Status(status), UNSIGNED)
