@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from invoices.services import codelists, exchange_requests, submitting
+from invoices.services import codelists, exchange_requests, mailing, submitting
 
 logger = structlog.get_logger(__name__)
 
@@ -49,6 +49,19 @@ def work_exchanges() -> None:
 def refresh_code_lists() -> None:
     """Fetch the authority's code lists."""
     codelists.refresh_code_lists()
+
+
+@shared_task(name="invoices.tasks.send_due_letters")
+def send_due_letters() -> None:
+    """Send the e-mails that are due for a minute."""
+    done = mailing.send_due_letters(until=timezone.now() + TIME_BOX)
+    if done:
+        logger.info("letters_sent", **done)
+
+
+def ring_letters() -> None:
+    """Ask a worker to send what is due once the current transaction commits."""
+    transaction.on_commit(partial(_ring, send_due_letters))
 
 
 def ring_exchanges() -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices import exchange_views, key_views, note_views, paper_views, profile, views
+from invoices import exchange_views, key_views, mail_views, note_views, paper_views, profile, verify_views, views
 
 urlpatterns = [
     path("invoices/", views.invoices, name="invoices"),
@@ -18,6 +18,10 @@ urlpatterns = [
     path("invoices/<int:pk>/qr.svg", views.invoice_qr, name="invoice_qr"),
     path("invoices/<int:pk>/document.json", views.invoice_document, name="invoice_document"),
     path("invoices/<int:pk>/paper/<str:form>/", paper_views.invoice_paper, name="invoice_paper"),
+    path("invoices/<int:pk>/send/", mail_views.invoice_send, name="invoice_send"),
+    path("verify/", verify_views.verify, name="verify"),
+    path("verify/<str:irn>/", verify_views.verify, name="verify_irn"),
+    path("settings/letters/", mail_views.letters_switch, name="letters_switch"),
     path("settings/", profile.settings, name="settings"),
     path("settings/key-file/", key_views.key_file, name="key_file"),
     path("settings/service-id/", key_views.service_id, name="service_id"),

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.lists import read_page, read_sort
 from accounts.permissions import Act, require
 from invoices.forms import SORTS, InvoiceFilter
-from invoices.models import REGISTERED, REMAKEABLE, WAITING, Invoice, ProposalState, Status
+from invoices.models import REGISTERED, REMAKEABLE, WAITING, Invoice, PaperSent, ProposalState, Status
 from invoices.paper.screen import document_lines, history_of, paper_of
 from invoices.reasons import LABELS
 from invoices.services.approving import NotToApprove, approve
@@ -80,6 +80,7 @@ def invoice(request: HttpRequest, pk: int) -> HttpResponse:
         "proposal": found.proposals.filter(state=ProposalState.OPEN).first(),
         "notes": list(found.notes.order_by("pk").defer(*HEAVY)),
         "is_registered": found.status in REGISTERED,
+        "letter": PaperSent.objects.filter(invoice=found).first(),
         "exchanges": list(found.exchanges.order_by("pk")),
         "is_voidable": found.status in REMAKEABLE,
         "authority_away": opened() if found.status in (*WAITING, Status.SUBMITTING) else None,

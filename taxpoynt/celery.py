@@ -47,6 +47,7 @@ SWEEPS = {
     "write-back-invoices": ("crm.tasks.write_back_invoices", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
     "work-exchanges": ("invoices.tasks.work_exchanges", 30.0),
+    "send-due-letters": ("invoices.tasks.send_due_letters", 30.0),
 }
 # Once a night, by the clock in Lagos: after the nightly syncs, which begin at two.
 NIGHTLY = {

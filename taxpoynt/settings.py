@@ -264,6 +264,15 @@ CELERY_BROKER_URL = REDIS_URL
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
+# --- e-mail: without a server none is sent, and who asks for one is told so ------------------------------
+_mail = env.email_url_config(env.str("EMAIL_URL", "") or "smtp://")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"] or "", _mail["EMAIL_PORT"] or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"] or "", _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_TIMEOUT = 20  # seconds: a worker must not hang on a mail server
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "") or f"invoices@{_public.hostname or 'localhost'}"
+
 # --- language, time, static --------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en-gb", "English")]  # ours only: Django's own words in another language would stand between them

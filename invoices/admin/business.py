@@ -129,8 +129,8 @@ class BusinessAdmin(TenantAdmin):
     autocomplete_fields = ("organization",)
     actions = ("resume_now", "try_held_again", "read_service_ids")
     readonly_fields = (
-        "show_standing", "submissions_paused_reason", "show_keys", "show_key_file", "show_public_key", "created_at",
-        "updated_at",
+        "show_standing", "submissions_paused_reason", "show_keys", "show_key_file", "show_public_key",
+        "email_buyers_since", "created_at", "updated_at",
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": ("organization", "legal_name", "tin", "rc_number", "description")}),
@@ -158,7 +158,7 @@ class BusinessAdmin(TenantAdmin):
             {
                 "fields": (
                     "number_prefix", "payment_terms_days", "payment_means_code", "default_tax_category", "hsn_code",
-                    "product_category", "isic_code", "service_category",
+                    "product_category", "isic_code", "service_category", "email_buyers_since",
                 )
             },
         ),

@@ -73,7 +73,6 @@ def _header(make: Maker, document: dict[str, Any], type_code: str) -> None:
     make.text("ProfileID", PROFILE)
     make.text("ID", document["irn"].rsplit("-", 2)[0])
     make.text("IssueDate", document["issue_date"])
-    make.text("IssueTime", document.get("issue_time"))
     if is_credit:
         make.text("TaxPointDate", document.get("tax_point_date"))
         make.text("CreditNoteTypeCode", type_code)

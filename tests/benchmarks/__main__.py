@@ -15,9 +15,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taxpoynt.settings")
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 django.setup()
 
-from tests.benchmarks import backfill, conversion, refreshes, webhooks  # noqa: E402 - after Django is set up
+from tests.benchmarks import backfill, conversion, paper, refreshes, webhooks  # noqa: E402 - after Django is set up
 
-NAMES = ("conversion", "backfill", "paced", "refreshes", "webhooks")
+NAMES = ("conversion", "paper", "backfill", "paced", "refreshes", "webhooks")
 
 
 def main() -> int:
@@ -32,6 +32,8 @@ def main() -> int:
     started = perf_counter()
     if "conversion" in names:
         conversion.run()
+    if "paper" in names:
+        paper.run()
     if "backfill" in names:
         backfill.run(options.deals)
     if "paced" in names:

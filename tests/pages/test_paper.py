@@ -3,11 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.core import mail
 from django.test import Client
 
 from accounts.models import Organization, Role
 from integrations.models import Connection
-from invoices.models import Business, Invoice, Status
+from invoices.models import Business, Invoice, PaperSent, Status
+from invoices.services.mailing import send_due_letters
 from tests.factories import make_member
 from tests.pages.conftest import MODEL_BACKEND
 from tests.pages.making import Reader, make_held, make_invoice
@@ -68,3 +70,33 @@ def test_staff_take_the_forms_in_the_admin(invoice: Invoice, sign_in: Callable[.
 def test_staff_without_the_right_to_see_invoices_get_none(invoice: Invoice, sign_in: Callable[..., Client]) -> None:
     staff = sign_in(Role.OWNER, is_staff=True)
     assert staff.get(f"/admin/invoices/invoice/{invoice.pk}/paper/pdf/").status_code == 403
+
+
+def test_an_accountant_sends_the_invoice_once_and_sees_it(sign_in: Callable[..., Client], invoice: Invoice) -> None:
+    browser = sign_in(Role.ACCOUNTANT)
+    page = f"/invoices/{invoice.pk}/"
+    assert "Send to the buyer" in browser.get(page).content.decode()
+    answer = browser.post(f"{page}send/", follow=True)
+    assert "goes to payables@bridgepoint-books.example" in Reader(answer.content.decode()).text
+    send_due_letters()
+    assert len(mail.outbox) == 1
+    text = Reader(browser.get(page).content.decode()).text
+    assert "Sent to payables@bridgepoint-books.example" in text
+    assert "already" in Reader(browser.post(f"{page}send/", follow=True).content.decode()).text
+
+
+def test_a_viewer_sends_nothing(sign_in: Callable[..., Client], invoice: Invoice) -> None:
+    browser = sign_in(Role.VIEWER)
+    assert "Send to the buyer" not in browser.get(f"/invoices/{invoice.pk}/").content.decode()
+    assert browser.post(f"/invoices/{invoice.pk}/send/").status_code == 403
+    assert browser.post("/settings/letters/", {"is_on": "yes"}).status_code == 403
+    assert not PaperSent.objects.exists()
+
+
+def test_the_switch_stands_on_the_settings_page(owner_browser: Client, business: Business) -> None:
+    assert "only when somebody sends them" in Reader(owner_browser.get("/settings/").content.decode()).text
+    answer = owner_browser.post("/settings/letters/", {"is_on": "yes"}, follow=True)
+    assert "Stop sending by itself" in Reader(answer.content.decode()).text
+    owner_browser.post("/settings/letters/", {"is_on": "no"})
+    business.refresh_from_db()
+    assert business.email_buyers_since is None
