@@ -53,6 +53,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- providers and the authority: base addresses are the operator's, never a tenant's ----------------
 CONNECTORS = ["crm.hubspot.connector.HubSpotConnector"]
 TAX_AUTHORITY = "invoices.authority.mbs.MBSAuthority"
+# Who reads a kind of source again before its held invoices are tried, where what is stored is too old.
+HELD_SOURCES = {"deal": "crm.services.invoicing.retry_held"}
 
 HUBSPOT_API_BASE = env.str("HUBSPOT_API_BASE", "https://api.hubapi.com").rstrip("/")
 HUBSPOT_APP_BASE = env.str("HUBSPOT_APP_BASE", "https://app.hubspot.com").rstrip("/")

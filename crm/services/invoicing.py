@@ -61,6 +61,21 @@ def retry_conversions(*, connection: Connection, external_ids: Sequence[str]) ->
     return won.update(invoice_due=True)
 
 
+def retry_held(*, keys: set[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Make those of these won deals due that were read too long ago, and return them, as (connection, external id).
+
+    They are read again before they are invoiced, by the next sweep.
+    """
+    stale = Deal.objects.won().filter(
+        stored_at__lt=timezone.now() - FRESH,
+        connection_id__in={connection_id for connection_id, _ in keys},
+        external_id__in={external_id for _, external_id in keys},
+    )
+    found = {pk: key for pk, *key in stale.values_list("pk", "connection_id", "external_id") if tuple(key) in keys}
+    Deal.objects.filter(pk__in=found).update(invoice_due=True)
+    return {(connection_id, external_id) for connection_id, external_id in found.values()}
+
+
 def due_count(*, connection: Connection) -> int:
     """Return how many deals wait to be looked at for invoicing."""
     return Deal.objects.due().filter(connection=connection).count()

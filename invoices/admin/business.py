@@ -243,7 +243,8 @@ class BusinessAdmin(TenantAdmin):
         self.message_user(
             request,
             f"{outcome.total()} held invoices were checked: {outcome[Status.READY]} are ready and go out, "
-            f"{outcome[Status.DRAFT]} still lack facts, {outcome[Status.REJECTED]} stay rejected.",
+            f"{outcome[Status.DRAFT]} still lack facts, {outcome[Status.REJECTED]} stay rejected. Deals that were "
+            "read longer ago are read again first, and follow within minutes.",
             messages.SUCCESS if outcome[Status.READY] else messages.INFO,
         )
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django_scopes import scope
 
 from accounts.models import Organization, User
@@ -96,12 +97,14 @@ def lock_issuing(organization: Organization) -> None:
 
 
 def reissue_held(*, organization: Organization) -> list[Issued]:
-    """Try every draft and rejected invoice again from its stored facts, for example after the profile was completed.
+    """Try every draft and rejected invoice again, for example after the profile was completed.
 
-    The facts are those that are stored when its turn comes: a draft that was taken back meanwhile stays away.
+    The facts are those that are stored when its turn comes: a draft that was taken back meanwhile stays away. What was
+    read too long ago is left to its source, which reads it again first; it is not in the answer.
     """
     with scope(organization=organization):
-        ids = list(Invoice.objects.correctable().order_by("pk").values_list("pk", flat=True))
+        left = _left_to_their_sources()
+        ids = [pk for pk in Invoice.objects.correctable().order_by("pk").values_list("pk", flat=True) if pk not in left]
     issued: list[Issued] = []
     for start in range(0, len(ids), CHUNK):
         with scope(organization=organization), transaction.atomic():
@@ -111,6 +114,19 @@ def reissue_held(*, organization: Organization) -> list[Issued]:
             drafts = [InvoiceDraft.from_json(draft, snapshot) for draft, snapshot in rows]
             issued += issue_drafts(organization=organization, drafts=drafts)
     return issued
+
+
+def _left_to_their_sources() -> set[int]:
+    rows = Invoice.objects.correctable().values_list("pk", "source_kind", "connection_id", "source_external_id")
+    by_kind: dict[str, dict[int, tuple[int, str]]] = {}
+    for pk, kind, connection_id, external_id in rows:
+        by_kind.setdefault(kind, {})[pk] = (connection_id, external_id)
+    left: set[int] = set()
+    for kind, path in settings.HELD_SOURCES.items():
+        held = by_kind.get(kind, {})
+        taken = import_string(path)(keys=set(held.values())) if held else set()
+        left.update(pk for pk, key in held.items() if key in taken)
+    return left
 
 
 class _Desk:

@@ -12,6 +12,8 @@ from crm.services import invoice_due_deals, invoicing, sync_deals
 from crm.tasks import invoice_waiting_deals
 from integrations.models import Connection, Quarantine
 from invoices.models import Invoice, Status
+from invoices.services.issuing import reissue_held
+from tests.invoices.making import make_business
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_waits")]
@@ -164,3 +166,23 @@ def test_one_connections_fault_does_not_stop_the_sweep_for_the_others(
     monkeypatch.setattr("crm.tasks.invoice_due_deals", broken)
     assert invoice_waiting_deals() == 0
     assert sorted(asked) == sorted([connection.pk, second.pk])
+
+
+def test_held_invoices_of_deals_that_were_read_long_ago_are_tried_only_after_another_read(
+    connection: Connection, sandbox: SandboxProcess
+) -> None:
+    sync_deals(connection=connection)
+    invoice_due_deals(connection=connection)
+    business = make_business(connection.organization, sandbox.get("/_control/businesses")[0])
+    flawless = [deal["deal_id"] for deal in sandbox.expected() if deal["won"] and not deal["flaw"]]
+    old, fresh = flawless[:2]
+    Deal.objects.filter(external_id=old).update(stored_at=timezone.now() - timedelta(hours=1))
+    line = Deal.objects.get(external_id=old).lines.order_by("position").first()
+    assert line is not None
+    sandbox.edit("line_items", line.external_id, name="Renamed since (invented)")
+    reissue_held(organization=business.organization)
+    assert Invoice.objects.get(source_external_id=fresh).status == Status.READY
+    assert Invoice.objects.get(source_external_id=old).status == Status.DRAFT
+    assert Deal.objects.get(external_id=old).invoice_due
+    invoice_due_deals(connection=connection)
+    assert "Renamed since (invented)" in (Invoice.objects.get(source_external_id=old).document or "")
