@@ -96,9 +96,12 @@ def history_of(invoice: Invoice, submissions: Sequence[Submission]) -> list[Even
     """Return what happened to an invoice, the newest first."""
     source = invoice.source_label or invoice.source_external_id
     made = _("Made from the %(kind)s %(name)s") % {"kind": invoice.source_kind, "name": source}
+    maker = _("the sync of %(name)s") % {"name": invoice.connection}
+    if invoice.original_id is not None:
+        made, maker = _("Made: %(name)s") % {"name": source}, str(invoice.made_by or _("TaxPoynt"))
     # The row is written a moment after the number in it was taken, both in one transaction.
     made_at = min(invoice.created_at, invoice.ready_at or invoice.created_at)
-    events = [Event(made_at, made, by=_("the sync of %(name)s") % {"name": invoice.connection})]
+    events = [Event(made_at, made, by=maker)]
     if invoice.status == Status.DRAFT:
         events.append(
             Event(

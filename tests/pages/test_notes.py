@@ -32,6 +32,8 @@ def test_a_note_is_worked_out_first_and_made_once_it_is_confirmed(owner_browser:
     made = text_of(owner_browser.post(address, {**asked, "confirmed": "yes"}, follow=True))
     assert "Credit note CRN000001" in made
     assert f"Note on {signed}" in made
+    assert "Tax invoice" not in made
+    assert "Credit_note" not in made
     assert "CRN000001 −₦99,364.86" in text_of(owner_browser.get(reverse("invoice", args=[signed.pk])))
 
 
