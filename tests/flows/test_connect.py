@@ -159,14 +159,17 @@ def test_only_an_owner_may_connect(client: Client, organization: Organization, s
 
 
 def test_a_page_of_another_organization_connects_nothing_to_this_one(
-    signed_in: Client, organization: Organization, other_organization: Organization
+    client: Client, other_organization: Organization, sandbox: SandboxProcess
 ) -> None:
-    page = signed_in.get("/connections/").content.decode()
-    assert f'name="organization" value="{organization.pk}"' in page
+    numbered_high = Organization.objects.create(pk=1234567, slug="high", name="Numbered High Ltd")
+    owner = make_member(numbered_high)
+    client.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
+    page = client.get("/connections/").content.decode()
+    assert 'name="organization" value="1234567"' in page, "a number for programs, without a comma"
     for address in ("/connect/hubspot/", "/connections/key/hubspot/"):
-        answer = signed_in.post(address, {"organization": str(other_organization.pk), "key": "pat-1"})
+        answer = client.post(address, {"organization": str(other_organization.pk), "key": "pat-1"})
         assert answer["Location"] == "/connections/"
-        assert "that page was of another organization" in said(signed_in, answer)
+        assert "that page was of another organization" in said(client, answer)
     assert not Connection.objects.exists()
 
 
