@@ -26,6 +26,7 @@ class Act(StrEnum):
     SUBMIT = "submit"
     APPROVE = "approve"
     KEYS = "keys"
+    RULES = "rules"
 
 
 ROLES_FOR: dict[Act, frozenset[str]] = {
@@ -35,6 +36,7 @@ ROLES_FOR: dict[Act, frozenset[str]] = {
     Act.SUBMIT: frozenset({Role.OWNER, Role.ACCOUNTANT}),
     Act.APPROVE: frozenset({Role.OWNER, Role.ACCOUNTANT}),
     Act.KEYS: frozenset({Role.OWNER}),
+    Act.RULES: frozenset({Role.OWNER, Role.ACCOUNTANT}),
 }
 
 WHO_MAY = {
@@ -42,6 +44,7 @@ WHO_MAY = {
     Act.SYNC: "Your role can look but not start a sync. Ask an owner, accountant or operator of {organization}.",
     Act.APPROVE: "Your role can look but not approve invoices. Ask an owner or accountant of {organization}.",
     Act.KEYS: "Only an owner can change the keys at the tax authority. Ask an owner of {organization}.",
+    Act.RULES: "Your role can look but not change the rules. Ask an owner or accountant of {organization}.",
     Act.SUBMIT: "Your role can look but not submit invoices. Ask an owner or accountant of {organization}.",
 }
 

@@ -365,3 +365,7 @@ class CensusAdmin(EvidenceAdmin):
     def show_days(self, census: Census) -> str | SafeString:
         """Return the days, folded."""
         return folded(census.days) if census.days else NOTHING
+
+
+# Last, because Django finds no admin module but this one.
+from crm import admin_rules  # noqa: E402, F401

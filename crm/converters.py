@@ -1,190 +1,276 @@
-"""A deal into an invoice draft: pure, and never inventing; what the deal lacks or contradicts is named."""
+"""A deal into an invoice draft by rules: pure, and never inventing; what the deal lacks or contradicts is named."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal, localcontext
 
-from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord
+from crm.facts import from_snapshot, lookup_of, to_snapshot, unread_properties
+from crm.problems import (
+    CURRENT_VAT_RATE,
+    EXACT,
+    ZERO,
+    amount_contradiction,
+    buyer_problems,
+    country_problem,
+    discount_problem,
+    is_tiered,
+    line_discount,
+    line_net,
+    line_problems,
+    money,
+)
+from crm.records import DealRecord, LineRecord
 from invoices.authority import codes
 from invoices.drafts import InvoiceDraft, LineDraft, Missing, PartyDraft, SourceRef
+from invoices.drafts.missing import party_defects
+from invoices.rules import Found, Rules, default_rules
+from invoices.rules.applying import NOWHERE, Lookup, all_hold, by_default, fill, fill_line, kind_of
+from invoices.rules.content import BuyerFields
 
-KOBO = Decimal("0.01")
-ZERO = Decimal(0)
-CURRENT_VAT_RATE = Decimal("7.5")
-# Three stored numbers of 25 digits multiplied are still exact: a sum too large to invoice is named, not an error.
-EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
+__all__ = ["Converted", "convert", "deal_to_draft", "from_snapshot", "is_due", "line_discount", "money", "to_snapshot"]
+
+LAGOS = timezone(timedelta(hours=1))  # no summer time there
+LONGEST_TERMS = 365
+PRICE_PLACES = Decimal("0.000001")  # what the document and the database keep of a price
+LINE_FACTS = ("tax_category", "hsn_code", "product_category", "isic_code", "unit_code", "description")
 
 
-def money(value: Decimal) -> Decimal:
-    """Round to kobo, half up."""
-    return value.quantize(KOBO, rounding=ROUND_HALF_UP, context=EXACT)
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A draft, and where each of its values that rules fill comes from, by path ("buyer.tin", "lines.1.hsn_code")."""
+
+    draft: InvoiceDraft
+    origins: dict[str, Found]
 
 
-def deal_to_draft(deal: DealRecord, *, connection_id: int, provider: str = "HubSpot") -> InvoiceDraft:
-    """Return the invoice that a won deal makes.
+def deal_to_draft(
+    deal: DealRecord,
+    *,
+    connection_id: int,
+    provider: str = "HubSpot",
+    rules: Rules | None = None,
+    rule_set_id: int | None = None,
+) -> InvoiceDraft:
+    """Return the invoice that a whole due deal makes by rules; without rules, by those of the program.
 
-    The buyer is the deal's company; `missing` names each fact that the deal lacks or contradicts itself on, and where
-    at the provider to mend it. The typed amount of a deal is not invoiced: its lines are.
+    `missing` names each fact that the deal lacks or contradicts itself on, and where at the provider to mend it. The
+    typed amount of a deal is not invoiced: its lines are.
     """
+    return convert(deal, connection_id=connection_id, provider=provider, rules=rules, rule_set_id=rule_set_id).draft
+
+
+def convert(
+    deal: DealRecord,
+    *,
+    connection_id: int,
+    provider: str = "HubSpot",
+    rules: Rules | None = None,
+    rule_set_id: int | None = None,
+) -> Converted:
+    """Return what `deal_to_draft` returns, with the origin of each value."""
     with localcontext(EXACT):
-        return _to_draft(deal, connection_id, provider)
+        return _Conversion(deal, rules or default_rules(), provider).run(connection_id, rule_set_id)
 
 
-def _to_draft(deal: DealRecord, connection_id: int, provider: str) -> InvoiceDraft:
-    company = deal.companies[0] if deal.companies else None
-    contact = deal.contacts[0] if deal.contacts else None
-    problems = [*_buyer_problems(deal, company, contact, provider), *_deal_problems(deal, provider)]
-    return InvoiceDraft(
-        source=SourceRef(connection_id, "deal", deal.external_id, "1", deal.name, deal.url, former_ids=deal.former_ids),
-        kind="B2B",
-        currency=deal.currency,
-        buyer=to_party(company, contact) if company else None,
-        lines=tuple(to_line_draft(line) for line in deal.lines),
-        document_discount=money(deal.document_discount or ZERO),
-        document_charge=ZERO,
-        supply_date=deal.close_date,
-        note=deal.name,
-        missing=tuple(problems),
-        snapshot=to_snapshot(deal),
-    )
+def is_due(deal: DealRecord, rules: Rules | None = None) -> bool:
+    """Tell whether a deal asks for an invoice: its stage and pipeline, and every condition of the rules."""
+    rules = rules or default_rules()
+    return may_be_due(deal, rules) and all_hold(rules.due.when, lookup_of(deal))
 
 
-def to_party(company: CompanyRecord, contact: ContactRecord | None) -> PartyDraft:
-    """Return the buyer: the company, with the contact's address where the company has none of its own."""
-    return PartyDraft(
-        name=company.name,
-        tin=company.tin,
-        email=company.email or (contact.email if contact else ""),
-        telephone=company.phone,
-        description=company.description,
-        street=company.street,
-        city=company.city,
-        postal_zone=company.postal_zone,
-        state=codes.state_code(company.state),
-        country=codes.country_code(company.country),
-    )
+def may_be_due(deal: DealRecord, rules: Rules) -> bool:
+    """Tell whether stage and pipeline ask for an invoice, whatever the conditions say, which may need its parties."""
+    due = rules.due
+    if deal.is_archived or (due.pipelines and deal.pipeline_external_id not in due.pipelines):
+        return False
+    return deal.stage_external_id in due.stages if due.stages else deal.is_won
 
 
-def to_line_draft(line: LineRecord) -> LineDraft:
-    """Return a line; its tax category stays empty where the deal names none, for the seller's default to fill."""
-    return LineDraft(
-        name=line.name,
-        description=line.description or line.name,
-        quantity=line.quantity,
-        unit_price=line.unit_price,
-        discount=line_discount(line),
-        discount_rate=line.discount_percent,
-        fee=ZERO,
-        tax_category=line.tax_category or ("STANDARD_VAT" if line.tax_rate == CURRENT_VAT_RATE else ""),
-        hsn_code=line.hsn_code,
-        product_category=line.product_category,
-        isic_code=line.isic_code,
-        service_category=codes.service_category(line.isic_code),
-        sku=line.sku,
-        external_id=line.external_id,
-    )
+class _Conversion:
+    """One deal on its way through the rules; collects what is missing and where values come from."""
+
+    def __init__(self, deal: DealRecord, rules: Rules, provider: str) -> None:
+        self.deal, self.rules, self.provider = deal, rules, provider
+        self.lookup = lookup_of(deal)
+        self.origins: dict[str, Found] = {}
+        self.missing: list[Missing] = []
+
+    def run(self, connection_id: int, rule_set_id: int | None) -> Converted:
+        deal, header = self.deal, self.rules.document
+        kind, why = kind_of(header.kind, self.lookup)
+        self.origins["kind"] = Found(kind, rule=why)
+        buyer = self._buyer(kind)
+        lines = tuple(self._line(line, number) for number, line in enumerate(deal.lines, 1))
+        self.missing += discount_problem(deal, self.provider)
+        self._check_whole()
+        draft = InvoiceDraft(
+            source=SourceRef(connection_id, "deal", deal.external_id, "1", deal.name, deal.url, deal.former_ids),
+            kind=kind,  # type: ignore[arg-type]
+            currency=deal.currency,
+            buyer=buyer,
+            lines=lines,
+            document_discount=money(deal.document_discount or ZERO),
+            document_charge=ZERO,
+            supply_date=self._day("supply_date"),
+            note=self._header("note"),
+            missing=(),
+            snapshot=to_snapshot(deal),
+            buyer_reference=self._header("buyer_reference"),
+            order_reference=self._header("order_reference"),
+            payment_terms_note=self._header("payment_terms_note"),
+            payment_terms_days=self._terms(),
+            rule_set_id=rule_set_id,
+        )
+        return Converted(replace(draft, missing=tuple(self.missing)), self.origins)
+
+    def _header(self, name: str) -> str:
+        found = fill(getattr(self.rules.document, name), self.lookup, f"document.{name}")
+        if found is not NOWHERE:
+            self.origins[name] = found
+        return found.value
+
+    def _buyer(self, kind: str) -> PartyDraft | None:
+        deal, fields = self.deal, self.rules.document.buyer
+        contact = deal.contacts[0] if deal.contacts else None
+        values = {name: self._party_fact(fields, name) for name in BuyerFields.model_fields}
+        party = PartyDraft(
+            **{
+                **values,
+                "state": codes.state_code(values["state"]),
+                "country": codes.country_code(values["country"]),
+            }
+        )
+        if kind == "B2C":
+            # A consumer need not be named, and half a name would hold the invoice back.
+            return None if any(party_defects("buyer", "The buyer", party, "")) else party
+        by_contact = any(source.startswith("contact.") for source in fields.name)
+        if deal.company_question or not (deal.companies or (by_contact and party.name)):
+            self.missing += buyer_problems(deal, contact, self.provider)
+            return party if deal.companies else None
+        self.missing += country_problem(values["name"], values["country"], self.provider)
+        return party
+
+    def _party_fact(self, fields: BuyerFields, name: str) -> str:
+        found = fill(getattr(fields, name), self.lookup, f"document.buyer.{name}")
+        if found is not NOWHERE:
+            self.origins[f"buyer.{name}"] = found
+        return found.value
+
+    def _day(self, name: str) -> date | None:
+        text = self._header(name)
+        if not text:
+            return None
+        day = to_day(text)
+        if day is None:
+            where = f"“{text[:40]}” is none. Write it in {self.provider} as 2026-11-30."
+            self.missing.append(Missing(name, "A day of supply", where))
+        return day
+
+    def _terms(self) -> int | None:
+        text = self._header("payment_terms_days")
+        if not text:
+            return None
+        if not (text.isascii() and text.isdecimal() and len(text) <= 3 and int(text) <= LONGEST_TERMS):
+            where = f"“{text[:40]}” is no number of days from 0 to {LONGEST_TERMS}. Correct it in {self.provider}."
+            self.missing.append(Missing("payment_terms_days", "The days until payment", where))
+            return None
+        return int(text)
+
+    def _check_whole(self) -> None:
+        if unread := unread_properties(self.deal, self.rules):
+            where = (
+                f"Not read from {self.provider} yet: {', '.join(unread)[:300]}. The next read of the deal fills it in."
+            )
+            self.missing.append(Missing("rules.properties", "What the rules read", where))
+        contradiction = amount_contradiction(self.deal, self.provider) if self.rules.amount_must_match else None
+        if contradiction is not None:
+            self.missing.append(contradiction)
+        if self.rules.prices_include_tax:
+            where = "The rules say that prices include tax, which is not worked out yet. Change that rule to go on."
+            self.missing.append(Missing("prices_include_tax", "Prices before tax", where))
+
+    def _line(self, line: LineRecord, number: int) -> LineDraft:
+        lookup = lookup_of(self.deal, line)
+        facts = {name: self._line_fact(lookup, number, name) for name in LINE_FACTS}
+        has_category = bool(facts["tax_category"])
+        category = facts["tax_category"] or self._category_left(line, number)
+        self.missing += line_problems(self.deal, line, number, self.provider, has_category=has_category)
+        self.missing += self._both_codes(number)
+        quantity, price, discount, rate = _amounts(line)
+        return LineDraft(
+            name=line.name,
+            description=facts["description"] + _tiered_words(line, quantity),
+            quantity=quantity,
+            unit_price=price,
+            discount=discount,
+            discount_rate=rate,
+            fee=ZERO,
+            tax_category=category,
+            hsn_code=facts["hsn_code"],
+            product_category=facts["product_category"],
+            isic_code=facts["isic_code"],
+            service_category=codes.service_category(facts["isic_code"]),
+            sku=line.sku,
+            unit_code=facts["unit_code"] or "H87",
+            external_id=line.external_id,
+        )
+
+    def _line_fact(self, lookup: Lookup, number: int, name: str) -> str:
+        rule, path = getattr(self.rules.lines, name), f"lines.{name}"
+        found = fill_line(rule, lookup, path)
+        if found is NOWHERE and name != "tax_category":
+            found = by_default(rule, path)
+        if found is not NOWHERE:
+            self.origins[f"lines.{number}.{name}"] = found
+        return found.value
+
+    def _category_left(self, line: LineRecord, number: int) -> str:
+        """Return the category of a line that neither its properties nor a pattern name; a rate that fits says it."""
+        path = f"lines.{number}.tax_category"
+        if line.tax_rate == CURRENT_VAT_RATE:
+            self.origins[path] = Found("STANDARD_VAT", "line.tax_rate")
+        elif line.tax_rate is None and (found := by_default(self.rules.lines.tax_category, "lines.tax_category")).value:
+            self.origins[path] = found
+        return self.origins[path].value if path in self.origins else ""
+
+    def _both_codes(self, number: int) -> Iterator[Missing]:
+        """A default of both kinds of code would contradict itself on every line: the sharper rule is asked for."""
+        both = [self.origins.get(f"lines.{number}.{name}", NOWHERE) for name in ("hsn_code", "isic_code")]
+        if all(found.value and found.rule.startswith("lines.") for found in both):
+            where = "The rules give it a goods code and a service code. Let one of them fit fewer lines."
+            yield Missing(f"lines.{number}.classification", f"Line {number}: goods or service", where)
 
 
-def line_discount(line: LineRecord) -> Decimal:
-    """Return the money off the whole line: per-unit money times quantity, or the percentage of price times quantity.
+def _amounts(line: LineRecord) -> tuple[Decimal | None, Decimal | None, Decimal, Decimal | None]:
+    """Return (quantity, unit price, discount, discount in percent) for the document.
 
-    HubSpot rounds after taking the percentage off price × quantity, not off the unit price.
+    Of a tiered price the provider's total counts: as a price for each where that is exact, else as one of the whole.
     """
-    if line.quantity is None or line.unit_price is None:
-        return ZERO
-    if line.unit_discount:
-        return money(line.unit_discount * line.quantity)
-    if line.discount_percent:
-        return money(line.unit_price * line.quantity * line.discount_percent / 100)
-    return ZERO
+    net = line_net(line)
+    if not is_tiered(line) or net is None:
+        return line.quantity, line.unit_price, line_discount(line), line.discount_percent
+    if line.quantity:
+        each = (net / line.quantity).quantize(PRICE_PLACES)
+        if money(each * line.quantity) == net:
+            return line.quantity, each, ZERO, None
+    return Decimal(1), net, ZERO, None
 
 
-def _buyer_problems(
-    deal: DealRecord, company: CompanyRecord | None, contact: ContactRecord | None, provider: str
-) -> Iterator[Missing]:
-    if deal.company_question:
-        yield Missing("buyer", "Which company buys", f"{deal.company_question} Mark one as primary in {provider}.")
-    elif company is None:
-        seen = f" It names only the contact {_contact_name(contact)}." if contact else ""
-        yield Missing(
-            "buyer", "The buyer", f"The deal has no company.{seen} Put the company on the deal in {provider}."
-        )
-    elif company.country and not codes.country_code(company.country):
-        yield Missing(
-            "buyer.country",
-            "The buyer's country",
-            f"{company.name} has the country “{company.country}”, which is not one the tax authority knows. "
-            f"Write it in {provider} as on a map, for example Nigeria.",
-        )
+def _tiered_words(line: LineRecord, quantity: Decimal | None) -> str:
+    if quantity == line.quantity or line.quantity is None:
+        return ""
+    return f" ({line.quantity:f} at tiered prices)"
 
 
-def _contact_name(contact: ContactRecord) -> str:
-    return f"{contact.first_name} {contact.last_name}".strip() or contact.email
-
-
-def _deal_problems(deal: DealRecord, provider: str) -> Iterator[Missing]:
-    for number, line in enumerate(deal.lines, start=1):
-        yield from _line_problems(deal, line, number, provider)
-    if deal.document_discount is not None and deal.document_discount < 0:
-        yield Missing(
-            "document_discount",
-            "The discount on the deal",
-            f"It is negative ({deal.document_discount}). Write a discount as a positive amount in {provider}.",
-        )
-
-
-def _line_problems(deal: DealRecord, line: LineRecord, number: int, provider: str) -> Iterator[Missing]:
-    name = f"Line {number} ({line.name or line.external_id})"
-    field = f"lines.{number}"
-    if line.currency and line.currency.upper() != deal.currency:
-        yield Missing(
-            f"{field}.currency",
-            f"{name}: one currency",
-            f"The line is in {line.currency} and the deal in {deal.currency}. Make them the same in {provider}.",
-        )
-    if line.unit_discount and line.discount_percent:
-        yield Missing(
-            f"{field}.discount",
-            f"{name}: one discount",
-            f"It has a discount in money and one in percent. Keep one of them in {provider}.",
-        )
-    if line.tax_rate is not None and not line.tax_category and line.tax_rate != CURRENT_VAT_RATE:
-        yield Missing(
-            f"{field}.tax_category",
-            f"{name}: the tax category",
-            f"{provider} shows a tax rate of {line.tax_rate.normalize():f} %, which says nothing sure about VAT. "
-            "Write STANDARD_VAT, ZERO_VAT or EXEMPTED in the line's tax category.",
-        )
-    yield from _total_problem(line, name, field, provider)
-
-
-def _total_problem(line: LineRecord, name: str, field: str, provider: str) -> Iterator[Missing]:
-    if line.amount is None or line.quantity is None or line.unit_price is None:
-        return
-    computed = money(line.quantity * line.unit_price) - line_discount(line)
-    # A kobo apart is the other side's rounding; more is a price model that quantity and price do not tell.
-    if abs(computed - money(line.amount)) > KOBO:
-        yield Missing(
-            f"{field}.amount",
-            f"{name}: its total",
-            f"{provider} says {money(line.amount):,} and quantity, price and discount make {computed:,}. "
-            f"Correct the line in {provider}.",
-        )
-
-
-def to_snapshot(deal: DealRecord) -> dict[str, Any]:
-    """Return all that the draft was made from, as JSON-able facts without the raw payloads."""
-    snapshot: dict[str, Any] = _plain(deal)
-    return snapshot
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value) if each.name != "payload"}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Decimal | date | datetime) else value
+def to_day(text: str) -> date | None:
+    """Return the day of a date or instant as providers write them, an instant's on Nigeria's clock; None for others."""
+    try:
+        if len(text) == 10:
+            return date.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
+        return (instant.astimezone(LAGOS) if instant.tzinfo else instant).date()
+    except (ValueError, OverflowError):
+        return None

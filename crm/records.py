@@ -7,6 +7,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+# The option of a connection that names, by kind of record, what its organization's rules read beside our fields.
+RULE_PROPERTIES = "rule_properties"
+
 
 class NotReadable(ValueError):
     """A value that cannot be stored as what it claims to be; `str()` is the reason for people."""
@@ -58,6 +61,7 @@ class CompanyRecord:
     country: str
     source_updated_at: datetime | None
     payload: dict[str, Any]
+    extra: dict[str, str] = field(default_factory=dict)  # what rules name beside our own fields, as text
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class ContactRecord:
     phone: str
     source_updated_at: datetime | None
     payload: dict[str, Any]
+    extra: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class LineRecord:
     product_category: str
     isic_code: str
     payload: dict[str, Any]
+    extra: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,7 @@ class DealRecord:
     contact_external_id: str = ""
     former_ids: tuple[str, ...] = ()  # of the deals that were merged into this one
     lines: tuple[LineRecord, ...] = ()
+    extra: dict[str, str] = field(default_factory=dict)
     companies: tuple[CompanyRecord, ...] = field(default=(), compare=False)
     contacts: tuple[ContactRecord, ...] = field(default=(), compare=False)
 

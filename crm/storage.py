@@ -12,12 +12,15 @@ from django.db import connection as database
 from django.utils import timezone
 from psycopg import sql
 
+from crm.converters import may_be_due
 from crm.models import Company, Contact, Deal, DealAlias, DealLine, Owner, Pipeline
 from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord, OwnerRecord, PipelineRecord
 from integrations.base.records import content_hash
 from integrations.bulk import Upserted, upsert
 from integrations.models import Connection
 from integrations.services.syncs import SaveCounts
+from invoices.rules import Rules, default_rules
+from invoices.services.ruling import active_rules
 from invoices.services.withdrawing import withdraw
 
 SOURCE_COLUMNS = (
@@ -28,6 +31,7 @@ SOURCE_COLUMNS = (
     "payload",
     "content_hash",
     "stored_at",
+    "extra",
 )
 COMPANY_COLUMNS = (
     "name",
@@ -51,6 +55,7 @@ LINE_COLUMNS = (
     "discount_percent", "amount", "currency", "tax_rate", "tax_category", "hsn_code", "product_category", "isic_code",
 )  # fmt: skip
 LINES = sql.Identifier(DealLine._meta.db_table)
+NOT_WON = "The deal is not won any more."
 GONE = "gone"  # the content hash of a deal that its provider no longer has: any content that comes back is a change
 TORN = "torn"  # likewise of a deal that lost a line to another one and was not read since
 
@@ -116,12 +121,17 @@ def save_deals(*, connection: Connection, records: Sequence[DealRecord], read_at
     people = [person for deal in records for person in deal.contacts]
     companies = _save_parties(connection, Company, COMPANY_COLUMNS, parties, at)
     contacts = _save_parties(connection, Contact, CONTACT_COLUMNS, people, at)
-    deals = _save_deal_rows(connection, records, at)
+    rules = active_rules(connection.organization_id).rules
+    deals = _save_deal_rows(connection, records, at, rules)
     _follow_merges(connection, records, deals.written)
     _save_lines(connection, records, deals)
-    lost = [deal.external_id for deal in records if deal.external_id in deals.changed and not is_due(deal)]
-    withdraw(connection=connection, kind="deal", external_ids=lost, why="The deal is not won any more.")
-    _mark_due(list(companies.changed.values()), list(contacts.changed.values()))
+    lost = [
+        deal.external_id
+        for deal in records
+        if deal.external_id in deals.changed and not _is_to_be_looked_at(deal, rules)
+    ]
+    withdraw(connection=connection, kind="deal", external_ids=lost, why=NOT_WON)
+    _mark_due(rules, list(companies.changed.values()), list(contacts.changed.values()))
     distinct = len({record.external_id for record in records})
     unchanged = distinct - len(deals.created) - len(deals.changed)
     return Saved(frozenset(deals.created), frozenset(deals.changed), unchanged)
@@ -134,7 +144,8 @@ def save_changed_parties(
     at = read_at or timezone.now()
     companies = _save_parties(connection, Company, COMPANY_COLUMNS, _known(Company, connection, records), at)
     contacts = _save_parties(connection, Contact, CONTACT_COLUMNS, _known(Contact, connection, records), at)
-    _mark_due(list(companies.changed.values()), list(contacts.changed.values()))
+    rules = active_rules(connection.organization_id).rules
+    _mark_due(rules, list(companies.changed.values()), list(contacts.changed.values()))
 
 
 def _known(
@@ -179,6 +190,7 @@ def _source_values(connection: Connection, record: Any, digest: str, at: datetim
         orjson.dumps(record.payload).decode(),
         digest,
         at,
+        orjson.dumps(record.extra).decode(),
     )
 
 
@@ -194,7 +206,7 @@ def _save_parties(
         return Upserted({}, {})
     rows = (
         (
-            *_source_values(connection, record, content_hash([getattr(record, column) for column in columns]), at),
+            *_source_values(connection, record, _party_hash(record, columns), at),
             *(getattr(record, column) for column in columns),
         )
         for record in distinct.values()
@@ -202,9 +214,19 @@ def _save_parties(
     return upsert(model, (*SOURCE_COLUMNS, *columns), rows)
 
 
-def is_due(deal: DealRecord) -> bool:
-    """Tell whether a deal asks for an invoice."""
-    return deal.is_won and not deal.is_archived
+def _is_to_be_looked_at(deal: DealRecord, rules: Rules) -> bool:
+    """Tell whether it may be due by these rules, or by those that it was invoiced by before; invoicing decides."""
+    return may_be_due(deal, rules) or may_be_due(deal, default_rules())
+
+
+def _party_hash(record: CompanyRecord | ContactRecord, columns: tuple[str, ...]) -> str:
+    return content_hash([getattr(record, column) for column in columns], *_extra_facts([record]))
+
+
+def _extra_facts(records: Iterable[Any]) -> list[list[list[str]]]:
+    """Return what rules read beside our fields, [] where that is nothing, as it was before there were rules."""
+    extras = [[f"{name}={value}" for name, value in sorted(record.extra.items())] for record in records]
+    return [extras] if any(extras) else []
 
 
 def deal_hash(deal: DealRecord) -> str:
@@ -212,10 +234,10 @@ def deal_hash(deal: DealRecord) -> str:
     facts = [str(getattr(deal, column)) for column in DEAL_COLUMNS]
     parties = [deal.company_external_id, deal.contact_external_id]
     lines = [[str(getattr(line, column)) for column in LINE_COLUMNS] for line in deal.lines]
-    return content_hash(facts, parties, lines, deal.former_ids)
+    return content_hash(facts, parties, lines, deal.former_ids, *_extra_facts([deal, *deal.lines]))
 
 
-def _save_deal_rows(connection: Connection, records: Sequence[DealRecord], at: datetime) -> Upserted:
+def _save_deal_rows(connection: Connection, records: Sequence[DealRecord], at: datetime, rules: Rules) -> Upserted:
     companies = _ids_of(Company, connection, {deal.company_external_id for deal in records})
     contacts = _ids_of(Contact, connection, {deal.contact_external_id for deal in records})
     rows = (
@@ -224,7 +246,7 @@ def _save_deal_rows(connection: Connection, records: Sequence[DealRecord], at: d
             *(getattr(deal, column) for column in DEAL_COLUMNS),
             companies.get(deal.company_external_id),
             contacts.get(deal.contact_external_id),
-            is_due(deal),
+            _is_to_be_looked_at(deal, rules),
         )
         for deal in records
     )
@@ -254,7 +276,7 @@ def _save_lines(connection: Connection, records: Sequence[DealRecord], deals: Up
         for line in deal.lines
     }
     _tear(connection, list(lines), list(written.values()))
-    columns = sql.SQL(", ").join(map(sql.Identifier, ("connection_id", "deal_id", *LINE_COLUMNS, "payload")))
+    columns = sql.SQL(", ").join(map(sql.Identifier, ("connection_id", "deal_id", *LINE_COLUMNS, "payload", "extra")))
     with database.cursor() as cursor:
         # A line moves to another deal when deals are merged; it must not be met twice. Arrays, because thousands of
         # single parameters cost more to parse than to run.
@@ -290,6 +312,7 @@ def _line_values(connection: Connection, deal_id: int, line: LineRecord) -> tupl
         deal_id,
         *(getattr(line, column) for column in LINE_COLUMNS),
         orjson.dumps(line.payload).decode(),
+        orjson.dumps(line.extra).decode(),
     )
 
 
@@ -325,8 +348,8 @@ def archive_deals(*, connection: Connection, external_ids: Sequence[str]) -> int
     return archived
 
 
-def _mark_due(company_ids: list[int], contact_ids: list[int]) -> None:
+def _mark_due(rules: Rules, company_ids: list[int], contact_ids: list[int]) -> None:
     if company_ids:
-        Deal.objects.won().filter(company_id__in=company_ids).update(invoice_due=True)
+        Deal.objects.asking(rules.due).filter(company_id__in=company_ids).update(invoice_due=True)
     if contact_ids:
-        Deal.objects.won().filter(contact_id__in=contact_ids).update(invoice_due=True)
+        Deal.objects.asking(rules.due).filter(contact_id__in=contact_ids).update(invoice_due=True)

@@ -11,12 +11,14 @@ from django_scopes import scope, scopes_disabled
 
 from crm.models import Deal
 from crm.services import (
+    apply_rules,
     invoice_due_deals,
     preview_deals,
     refresh_deals,
     retry_conversions,
     sync_deals,
     take_census,
+    wake_milestones,
     write_back_invoices,
 )
 from crm.services.writeback import OPTION as WRITE_BACK
@@ -98,7 +100,9 @@ def process_deal(deal_id: str, connection_id: int) -> str:
 @shared_task(name="crm.tasks.invoice_waiting_deals")
 def invoice_waiting_deals() -> int:
     """Invoice what is due in every organization; returns how many deals were looked at."""
+    apply_rules()
     with scopes_disabled():
+        wake_milestones()
         waiting = Deal.objects.due().order_by().values("connection_id").distinct()
         connections = list(Connection.objects.filter(pk__in=waiting).select_related("organization"))
     count = 0

@@ -16,6 +16,7 @@ import orjson
 
 from invoices.authority.codes import DATA
 from invoices.drafts import InvoiceDraft, LineDraft, PartyDraft, Seller
+from invoices.drafts.facts import terms_of
 from invoices.drafts.missing import tax_point
 from invoices.taxes import CENT, ZERO, LineAmounts, Totals, money
 
@@ -57,7 +58,7 @@ def build_document(*, identity: Identity, seller: Seller, draft: InvoiceDraft, t
 
     The draft must be complete and carry the seller's defaults. What is not known is left out, never made up.
     """
-    due = due_date(identity.issue_date, seller.payment_terms_days)
+    due = due_date(identity.issue_date, terms_of(draft, seller))
     document: dict[str, Any] = {
         "business_id": seller.business_id,
         "irn": identity.irn,
@@ -71,11 +72,14 @@ def build_document(*, identity: Identity, seller: Seller, draft: InvoiceDraft, t
         "tax_point_date": tax_point(draft.supply_date, identity.issue_date).isoformat(),
         "document_currency_code": draft.currency,
         "tax_currency_code": draft.currency,
+        "buyer_reference": draft.buyer_reference.strip(),
+        "order_reference": draft.order_reference.strip(),
         "billing_reference": _billing_references(draft),
         "accounting_supplier_party": _party(seller.party),
         "accounting_customer_party": _party(draft.buyer) if draft.buyer else None,
         "actual_delivery_date": draft.supply_date.isoformat() if draft.supply_date else None,
         "payment_means": [{"payment_means_code": seller.payment_means_code, "payment_due_date": due.isoformat()}],
+        "payment_terms_note": draft.payment_terms_note.strip(),
         "allowance_charge": _allowances(totals),
         "tax_total": [_tax_total(totals)],
         "legal_monetary_total": {

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from invoices.document import Identity, build_document, check_document, document_bytes, due_date
 from invoices.drafts import InvoiceDraft, Seller
+from invoices.drafts.facts import terms_of
 from invoices.drafts.lines import totals_of
 from invoices.drafts.missing import tax_point
 from invoices.irn import make_irn
@@ -46,7 +47,7 @@ def freeze(draft: InvoiceDraft, seller: Seller, *, number: str, issued_at: datet
         number=number,
         irn=irn,
         issued_at=issued_at,
-        due_date=due_date(issued_at.date(), seller.payment_terms_days),
+        due_date=due_date(issued_at.date(), terms_of(draft, seller)),
         totals=totals,
         document=document,
         sha256=hashlib.sha256(document).hexdigest(),

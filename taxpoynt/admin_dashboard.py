@@ -40,6 +40,8 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
             ("invoices.submission", "send"),
             ("invoices.business", "storefront"),
             ("invoices.numberseries", "tag"),
+            ("invoices.ruleset", "rule"),
+            ("invoices.ruleexample", "fact_check"),
             ("invoices.exchange", "sync_alt"),
             ("invoices.papersent", "mail"),
             ("invoices.authoritynotice", "campaign"),

@@ -130,7 +130,7 @@ def fetch_parts(
     wanted = {
         "line_items": (_distinct(deals.lines.values()), names.of_line()),
         "companies": (sorted(chosen), names.of_company()),
-        "contacts": (sorted(first), list(mapping.CONTACT_PROPERTIES)),
+        "contacts": (sorted(first), names.of_contact()),
     }
     calls: dict[str, list[Future[list[dict[str, Any]]]]] = {
         kind: [pool.submit(client.batch_read, kind, batch, properties) for batch in batches(ids)]
@@ -151,7 +151,7 @@ def changed_parties(
     """
     for kind, properties, to_record in (
         ("companies", names.of_company(), partial(mapping.to_company, names=names)),
-        ("contacts", list(mapping.CONTACT_PROPERTIES), mapping.to_contact),
+        ("contacts", names.of_contact(), partial(mapping.to_contact, names=names)),
     ):
         read_at = datetime.now(UTC)
         for raws in client.walk(kind, partial(changed_parties_query, kind, since, until, properties)):
@@ -216,7 +216,11 @@ def _assemble_one(
         company=(company, question),
         contact_id=contact_ids[0] if contact_ids else "",
     )
-    return replace(record, companies=_companies(company, context.names, parts), contacts=_contacts(contact_ids, parts))
+    return replace(
+        record,
+        companies=_companies(company, context.names, parts),
+        contacts=_contacts(contact_ids, context.names, parts),
+    )
 
 
 def _lines(ids: list[str], names: mapping.PropertyNames, parts: Parts) -> list[LineRecord]:
@@ -236,6 +240,6 @@ def _companies(company_id: str, names: mapping.PropertyNames, parts: Parts) -> t
     return (mapping.to_company(raw, names),) if raw else ()
 
 
-def _contacts(ids: list[str], parts: Parts) -> tuple[ContactRecord, ...]:
+def _contacts(ids: list[str], names: mapping.PropertyNames, parts: Parts) -> tuple[ContactRecord, ...]:
     raw = parts.contacts.get(ids[0]) if ids else None
-    return (mapping.to_contact(raw),) if raw else ()
+    return (mapping.to_contact(raw, names),) if raw else ()

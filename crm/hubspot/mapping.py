@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -13,6 +13,7 @@ import orjson
 
 from crm.census import Figure
 from crm.records import (
+    RULE_PROPERTIES,
     CompanyRecord,
     ContactRecord,
     DealRecord,
@@ -49,6 +50,7 @@ COMPANY_PROPERTIES = (
     "phone",
     "domain",
 )
+TIERED = {"volume", "graduated", "stairstep"}  # pricing models under which price times quantity is not the amount
 CONTACT_PROPERTIES = ("email", "firstname", "lastname", "phone", "lastmodifieddate")
 
 
@@ -66,25 +68,37 @@ class PropertyNames:
     line_hsn_code: str = "hsn_code"
     line_product_category: str = "product_category"
     line_isic_code: str = "isic_code"
+    # What the rules read beside our fields: kind of record to the provider's own names.
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> PropertyNames:
         """Return the names that a connection's options set, defaults for the rest."""
         chosen = options.get("properties") or {}
-        return cls(**{name: str(chosen[name]) for name in cls.__slots__ if chosen.get(name)})
+        extra = {kind: tuple(map(str, names)) for kind, names in (options.get(RULE_PROPERTIES) or {}).items()}
+        own = {name: str(chosen[name]) for name in cls.__slots__ if name != "extra" and chosen.get(name)}
+        return cls(**own, extra=extra)  # type: ignore[arg-type]
 
     def of_deal(self) -> list[str]:
         """Return all deal properties to ask for."""
-        return [*DEAL_PROPERTIES, self.deal_discount]
+        return [*DEAL_PROPERTIES, self.deal_discount, *self.extra.get("deal", ())]
 
     def of_line(self) -> list[str]:
         """Return all line properties to ask for."""
         own = (self.line_tax_category, self.line_hsn_code, self.line_product_category, self.line_isic_code)
-        return [*LINE_PROPERTIES, *own]
+        return [*LINE_PROPERTIES, *own, *self.extra.get("line", ())]
 
     def of_company(self) -> list[str]:
         """Return all company properties to ask for."""
-        return [*COMPANY_PROPERTIES, self.company_tin, self.company_email]
+        return [*COMPANY_PROPERTIES, self.company_tin, self.company_email, *self.extra.get("company", ())]
+
+    def of_contact(self) -> list[str]:
+        """Return all contact properties to ask for."""
+        return [*CONTACT_PROPERTIES, *self.extra.get("contact", ())]
+
+    def extra_of(self, kind: str, properties: Mapping[str, Any]) -> dict[str, str]:
+        """Return what the rules read of a record beside our fields; what is empty too, for it was asked for."""
+        return {name: to_text(properties, name) for name in self.extra.get(kind, ())}
 
 
 def to_text(properties: Mapping[str, Any], name: str) -> str:
@@ -219,10 +233,11 @@ def to_company(raw: Mapping[str, Any], names: PropertyNames) -> CompanyRecord:
         country=to_text(properties, "country"),
         source_updated_at=to_instant(properties.get("hs_lastmodifieddate") or raw.get("updatedAt"), "updatedAt"),
         payload=dict(raw),
+        extra=names.extra_of("company", properties),
     )
 
 
-def to_contact(raw: Mapping[str, Any]) -> ContactRecord:
+def to_contact(raw: Mapping[str, Any], names: PropertyNames) -> ContactRecord:
     """Return a contact."""
     properties = raw["properties"]
     check_storable(raw)
@@ -234,6 +249,7 @@ def to_contact(raw: Mapping[str, Any]) -> ContactRecord:
         phone=to_text(properties, "phone"),
         source_updated_at=to_instant(properties.get("lastmodifieddate") or raw.get("updatedAt"), "updatedAt"),
         payload=dict(raw),
+        extra=names.extra_of("contact", properties),
     )
 
 
@@ -259,7 +275,13 @@ def to_line(raw: Mapping[str, Any], names: PropertyNames) -> LineRecord:
         product_category=to_text(properties, names.line_product_category),
         isic_code=to_text(properties, names.line_isic_code),
         payload=dict(raw),
+        extra=names.extra_of("line", properties) | _pricing(properties),
     )
+
+
+def _pricing(properties: Mapping[str, Any]) -> dict[str, str]:
+    model = to_text(properties, "hs_pricing_model").lower()
+    return {"pricing_model": model} if model in TIERED else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +328,7 @@ def to_deal(
         company_question=company[1],
         contact_external_id=contact_id,
         former_ids=to_former_ids(properties, str(raw["id"])),
+        extra=context.names.extra_of("deal", properties),
         lines=tuple(sorted(lines, key=lambda line: (line.position, line.external_id))),
     )
 

@@ -8,6 +8,7 @@ from django_scopes import ScopedManager
 
 from accounts.models import Organization
 from integrations.models import Connection
+from invoices.rules.content import Due
 
 
 class SourceRecord(models.Model):
@@ -20,6 +21,7 @@ class SourceRecord(models.Model):
     payload = models.JSONField(default=dict, help_text=_("As the provider sent it."))
     content_hash = models.CharField(max_length=32)
     stored_at = models.DateTimeField(help_text=_("When this content was first stored here."))
+    extra = models.JSONField(default=dict, blank=True, help_text=_("Properties that the rules read, as text."))
 
     class Meta:
         abstract = True
@@ -112,6 +114,12 @@ class DealQuerySet(models.QuerySet["Deal"]):
         """Return deals that stand on a won stage and are not archived."""
         return self.filter(is_won=True, is_archived=False)
 
+    def asking(self, due: Due) -> DealQuerySet:
+        """Return deals whose stage and pipeline ask for an invoice by these rules, whatever their conditions say."""
+        found = self.filter(is_archived=False)
+        found = found.filter(stage_external_id__in=due.stages) if due.stages else found.filter(is_won=True)
+        return found.filter(pipeline_external_id__in=due.pipelines) if due.pipelines else found
+
     def due(self) -> DealQuerySet:
         """Return won deals whose invoice has not been looked at since their last change."""
         return self.filter(invoice_due=True)
@@ -142,6 +150,9 @@ class Deal(SourceRecord):
     invoice_due = models.BooleanField(
         default=False, help_text=_("Won, and not looked at for invoicing since its last change.")
     )
+    next_part_on = models.DateField(
+        null=True, blank=True, help_text=_("The day on which its next milestone is to be invoiced.")
+    )
 
     objects = ScopedManager(_manager_class=models.Manager.from_queryset(DealQuerySet), organization="organization")
 
@@ -151,6 +162,9 @@ class Deal(SourceRecord):
         indexes = [
             models.Index(fields=["organization", "-close_date", "-id"], name="deal_list"),
             models.Index(fields=["connection", "id"], condition=models.Q(invoice_due=True), name="deal_invoice_due"),
+            models.Index(
+                fields=["next_part_on"], condition=models.Q(next_part_on__isnull=False), name="deal_next_part"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -224,6 +238,7 @@ class DealLine(models.Model):
     product_category = models.TextField(blank=True)
     isic_code = models.TextField(blank=True)
     payload = models.JSONField(default=dict)
+    extra = models.JSONField(default=dict, blank=True)
 
     objects = ScopedManager(organization="deal__organization")
 

@@ -11,18 +11,15 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from crm.converters import deal_to_draft
 from crm.models import Deal, DealAlias
-from crm.readback import to_record
-from crm.services.reading import CONVERSION, STREAM, refresh_deals
+from crm.services.converting import CONVERSION, drafts_of_deals
+from crm.services.reading import STREAM, refresh_deals
 from crm.storage import TORN
 from integrations.base.errors import IntegrationError
-from integrations.base.records import Unreadable
-from integrations.base.registry import get_connector_class
 from integrations.models import Connection, Quarantine
-from integrations.services.quarantine import release, set_aside
+from integrations.services.quarantine import release
 from integrations.services.syncs import may_be_read
-from invoices.drafts import InvoiceDraft
+from invoices.irn import in_lagos
 from invoices.services.issuing import Issued, issue_drafts, lock_issuing
 
 logger = structlog.get_logger(__name__)
@@ -57,23 +54,31 @@ def retry_conversions(*, connection: Connection, external_ids: Sequence[str]) ->
     broken = Quarantine.objects.filter(
         connection=connection, stream=CONVERSION, resolved_at=None, external_id__in=external_ids
     )
-    won = Deal.objects.won().filter(connection=connection, external_id__in=broken.values("external_id"))
-    return won.update(invoice_due=True)
+    kept = Deal.objects.filter(is_archived=False, connection=connection, external_id__in=broken.values("external_id"))
+    return kept.update(invoice_due=True)
 
 
 def retry_held(*, keys: set[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Make those of these won deals due that were read too long ago, and return them, as (connection, external id).
+    """Make those of these deals due that were read too long ago, and return them, as (connection, external id).
 
     They are read again before they are invoiced, by the next sweep.
     """
-    stale = Deal.objects.won().filter(
+    stale = Deal.objects.filter(
+        is_archived=False,
         stored_at__lt=timezone.now() - FRESH,
         connection_id__in={connection_id for connection_id, _ in keys},
         external_id__in={external_id for _, external_id in keys},
     )
-    found = {pk: key for pk, *key in stale.values_list("pk", "connection_id", "external_id") if tuple(key) in keys}
+    rows = stale.values_list("pk", "connection_id", "external_id")
+    found = {pk: (account, external_id) for pk, account, external_id in rows if (account, external_id) in keys}
     Deal.objects.filter(pk__in=found).update(invoice_due=True)
-    return {(connection_id, external_id) for connection_id, external_id in found.values()}
+    return set(found.values())
+
+
+def wake_milestones() -> int:
+    """Make the deals due whose next milestone has come, in every organization, and return how many there are."""
+    waiting = Deal.objects.filter(is_archived=False, next_part_on__lte=in_lagos(timezone.now()).date())
+    return waiting.update(invoice_due=True, next_part_on=None)
 
 
 def due_count(*, connection: Connection) -> int:
@@ -83,7 +88,6 @@ def due_count(*, connection: Connection) -> int:
 
 def _invoice(connection: Connection, only: Sequence[str], *, read_now: Collection[str]) -> list[Issued]:
     issued: list[Issued] = []
-    provider = get_connector_class(connection.provider).info.name
     while True:
         with transaction.atomic():
             # Before the deals are chosen, so that every merge is seen whose result was invoiced before.
@@ -91,7 +95,7 @@ def _invoice(connection: Connection, only: Sequence[str], *, read_now: Collectio
             deals = list(_fresh(connection, only, read_now)[:INVOICES_A_TRANSACTION])
             if not deals:
                 return issued
-            drafts = [draft for deal in deals if (draft := _draft_or_quarantine(deal, provider)) is not None]
+            drafts = drafts_of_deals(connection=connection, deals=deals)
             issued += issue_drafts(organization=connection.organization, drafts=drafts)
             release(
                 connection=connection,
@@ -114,17 +118,3 @@ def _fresh(connection: Connection, only: Sequence[str], read_now: Collection[str
     fresh = Q(stored_at__gte=timezone.now() - FRESH) & ~Q(content_hash=TORN) | Q(external_id__in=list(read_now))
     due = _due(connection, only).filter(fresh).select_for_update(skip_locked=True, of=("self",))
     return due.select_related("company", "contact").prefetch_related("lines", "aliases")
-
-
-def _draft_or_quarantine(deal: Deal, provider: str) -> InvoiceDraft | None:
-    try:
-        return deal_to_draft(to_record(deal), connection_id=deal.connection_id, provider=provider)
-    except Exception as problem:  # one deal that breaks our converter must not hold back ninety-nine others
-        logger.exception("deal_not_converted", deal=deal.external_id)
-        reason = f"An error of ours stopped its conversion ({type(problem).__name__}). Tell support."
-        set_aside(
-            connection=deal.connection,
-            stream=CONVERSION,
-            unreadable=[Unreadable(deal.external_id, reason, deal.payload)],
-        )
-        return None

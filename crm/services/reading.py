@@ -14,7 +14,10 @@ from django.utils import timezone
 
 from crm import storage
 from crm.connector import CRMConnector
+from crm.facts import extra_properties
 from crm.models import Deal, DealAlias
+from crm.records import RULE_PROPERTIES
+from crm.services.converting import CONVERSION
 from integrations.base.errors import IntegrationError, PermanentError, ReauthorizationRequired, TransientError
 from integrations.base.records import Page
 from integrations.bulk import retry_deadlocks
@@ -24,12 +27,13 @@ from integrations.services.connections import connector_for, mark_needs_reauthor
 from integrations.services.quarantine import release, set_aside
 from integrations.services.silence import unannounced
 from integrations.services.syncs import Plan, SaveCounts, StreamReader, run_sync
+from invoices.rules import Rules
+from invoices.services.ruling import active_rules
 from invoices.services.withdrawing import open_draft_ids
 
 logger = structlog.get_logger(__name__)
 
 STREAM = "deals"
-CONVERSION = "conversion"  # the quarantine of deals that were read and that our own converter broke on
 PREVIEWED = "deals, previewed"  # a stream of its own: a preview under way must not turn the nightly sync away
 OVERLAP = timedelta(minutes=10)  # HubSpot's search index lags behind writes by moments; supaglue lost deals without it
 # A record stays 90 days in the recycle bin; one that left both the bin and the lists is looked for no longer.
@@ -156,9 +160,13 @@ def _release_gone(connection: Connection, page: Page) -> None:
             release(connection=connection, stream=stream, external_ids=gone)
 
 
-def crm_connector(connection: Connection, *, urgent: bool = False) -> CRMConnector:
-    """Return the connection's connector; raises TypeError when its provider is not a CRM."""
-    connector = connector_for(connection, urgent=urgent)
+def crm_connector(connection: Connection, *, urgent: bool = False, rules: Rules | None = None) -> CRMConnector:
+    """Return the connection's connector; raises TypeError when its provider is not a CRM.
+
+    It asks for what `rules` read, without them for what the rules in force do.
+    """
+    named = extra_properties(rules or active_rules(connection.organization_id).rules)
+    connector = connector_for(connection, urgent=urgent, options={RULE_PROPERTIES: named})
     if not isinstance(connector, CRMConnector):
         raise TypeError(f"{connection.provider} is not a CRM.")
     return connector

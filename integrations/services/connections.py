@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -226,16 +228,18 @@ def connections_waiting_for_sync() -> list[Connection]:
         )
 
 
-def connector_for(connection: Connection, *, urgent: bool = False) -> BaseConnector:
+def connector_for(
+    connection: Connection, *, urgent: bool = False, options: Mapping[str, Any] | None = None
+) -> BaseConnector:
     """Return the connector that speaks to this connection's account, with its stored tokens.
 
-    `urgent` work may use what a backfill leaves free of the account's limits.
+    `urgent` work may use what a backfill leaves free of the account's limits; `options` are added to the stored ones.
     """
     return get_connector_class(connection.provider)(
         ConnectionConfig(
             credentials=CredentialManager(connection.pk),
             connection_id=connection.pk,
-            options=connection.options,
+            options={**connection.options, **(options or {})},
             time_zone=connection.time_zone,
             currency=connection.currency,
             urgent=urgent,

@@ -109,6 +109,11 @@ class InvoiceDraft:
     snapshot: dict[str, Any] = field(default_factory=dict)
     type_code: str = "381"
     billing_reference: BillingReference | None = None
+    buyer_reference: str = ""
+    order_reference: str = ""
+    payment_terms_note: str = ""
+    payment_terms_days: int | None = None  # None: those of the business profile
+    rule_set_id: int | None = None  # the version of the organization's rules, None: it has none
 
     def to_json(self) -> dict[str, Any]:
         """Return the draft without its snapshot as JSON-able data, Decimals as text."""
@@ -132,7 +137,17 @@ class InvoiceDraft:
             snapshot=snapshot,
             type_code=data.get("type_code", "381"),
             billing_reference=_reference(data.get("billing_reference")),
+            buyer_reference=data.get("buyer_reference", ""),
+            order_reference=data.get("order_reference", ""),
+            payment_terms_note=data.get("payment_terms_note", ""),
+            payment_terms_days=data.get("payment_terms_days"),
+            rule_set_id=data.get("rule_set_id"),
         )
+
+
+def terms_of(draft: InvoiceDraft, seller: Seller) -> int:
+    """Return the days until payment is due: the document's own, else the seller's."""
+    return seller.payment_terms_days if draft.payment_terms_days is None else draft.payment_terms_days
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from invoices.models.invoice import Invoice, InvoiceLine, VoidedFor
 from invoices.models.move import InvoiceMove
 from invoices.models.paper import PaperSent, Post, QrPicture
 from invoices.models.proposal import Proposal, ProposalState
+from invoices.models.rules import RuleEvent, RuleExample, RuleSet, RuleStatus
 from invoices.models.status import MOVES, REGISTERED, REMAKEABLE, WAITING, Status
 from invoices.models.submission import Step, Submission
 
@@ -32,6 +33,10 @@ __all__ = [
     "ProposalState",
     "Purpose",
     "QrPicture",
+    "RuleEvent",
+    "RuleExample",
+    "RuleSet",
+    "RuleStatus",
     "Stage",
     "Status",
     "Step",

@@ -117,6 +117,14 @@ class Invoice(models.Model):
     csid = models.TextField(null=True, blank=True)  # noqa: DJ001
     server_qr = models.TextField(null=True, blank=True)  # noqa: DJ001
 
+    rule_set = models.ForeignKey(
+        "invoices.RuleSet",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="invoices",
+        help_text=_("The version of the rules that it was made by; none means the program's own."),
+    )
     original = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,

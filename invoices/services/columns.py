@@ -28,7 +28,17 @@ CHANGEABLE = (
     ),
     *("due_date", "supply_date", "currency", "buyer_name", "buyer_tin", "line_extension_amount"),
     *("allowance_amount", "tax_exclusive_amount", "tax_amount", "tax_inclusive_amount", "payable_amount"),
-    *("missing", "draft", "snapshot", "document", "document_sha256", "qr_payload", "problem", "problem_field"),
+    *(
+        "rule_set",
+        "missing",
+        "draft",
+        "snapshot",
+        "document",
+        "document_sha256",
+        "qr_payload",
+        "problem",
+        "problem_field",
+    ),
     *("needs_approval", "approval_reason", "approved_by", "approved_at", "voided_for", "void_reason"),
     *("setbacks", "seen_absent", "next_attempt_at", "ready_at", "updated_at"),
 )
@@ -62,6 +72,7 @@ def put_facts(
     invoice.buyer_name = draft.buyer.name.strip() if draft.buyer else ""
     invoice.buyer_tin = draft.buyer.tin.strip() if draft.buyer else ""
     invoice.draft, invoice.snapshot = stored, draft.snapshot
+    invoice.rule_set_id = draft.rule_set_id
     invoice.missing = [asdict(each) for each in missing]
     for name in AMOUNTS:
         setattr(invoice, name, getattr(totals, name) if totals else None)

@@ -20,22 +20,26 @@ class NotToVoid(Exception):
     """It cannot be voided any more; `str()` is the sentence for people."""
 
 
-def withdraw(*, connection: Connection, kind: str, external_ids: Sequence[str], why: str) -> int:
+def withdraw(
+    *, connection: Connection, kind: str, external_ids: Sequence[str], why: str, but_parts: Sequence[str] = ()
+) -> int:
     """Take back what these sources asked for and the authority does not have; return how many invoices that were.
 
     Runs in the caller's transaction. A draft has no number and is deleted. One with a number that certainly never
     reached the authority is voided: its number stays used, with the reason. What is being handed in, or is registered,
-    stays as it is, and a credit is proposed.
+    stays as it is, and a credit is proposed. `but_parts` are left alone, and no credit is proposed where there are any.
     """
     if not external_ids:
         return 0
     mine = Invoice.objects.filter(connection=connection, source_kind=kind, source_external_id__in=list(external_ids))
+    mine = mine.exclude(source_part__in=list(but_parts), type_code="381") if but_parts else mine
     # Locked first: one that is just being issued has a number by the time that it can be had, and is no draft then.
     locked = list(mine.select_for_update().order_by("pk").values_list("pk", flat=True))
     mine = Invoice.objects.filter(pk__in=locked)
     _, deleted = mine.open_drafts().delete()
     voided = _void(mine.filter(status__in=REMAKEABLE), VoidedFor.SOURCE, why, timezone.now())
-    propose_credit(connection=connection, kind=kind, external_ids=external_ids, why=why)
+    if not but_parts:
+        propose_credit(connection=connection, kind=kind, external_ids=external_ids, why=why)
     return deleted.get("invoices.Invoice", 0) + voided
 
 

@@ -26,10 +26,12 @@ from invoices.models import (
     Invoice,
     PaperSent,
     Proposal,
+    RuleExample,
     Step,
     Submission,
 )  # fmt: skip
 from invoices.services.issuing import issue_drafts
+from invoices.services.ruling import save_draft
 from pos.models import Location, Refund, Sale, SaleLine
 from tests.factories import make_member, make_organization
 from tests.invoices.making import make_business, make_connection, make_draft
@@ -83,6 +85,10 @@ def make_world(profile: dict[str, Any]) -> World:
     Breaker.objects.create(authority="http://authority.example")
     Proposal.objects.create(
         invoice=invoice, why="The deal has changed since: it comes to 5.00 NGN less.", difference=-5
+    )
+    save_draft(organization=organization, content={"document": {"note": ["=Made in Ibadan"]}}, by=None)
+    RuleExample.objects.create(
+        organization=organization, name="An ordinary deal", snapshot={"external_id": "1"}, expected={"due": "yes"}
     )
     _make_strangers()
     return World(organization, connection, business, deal, invoice, Invoice.objects.get(pk=held.invoice_id))

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from crm.models import Company, Deal
-from crm.services import invoice_due_deals, invoicing, sync_deals
+from crm.services import converting, invoice_due_deals, sync_deals
 from crm.tasks import invoice_waiting_deals
 from integrations.models import Connection, Quarantine
 from invoices.models import Invoice, Status
@@ -26,14 +26,14 @@ def a_due_deal() -> Deal:
 
 
 def break_conversion(monkeypatch: pytest.MonkeyPatch, external_id: str) -> None:
-    convert = invoicing.deal_to_draft
+    convert = converting.convert
 
     def broken(record: Any, **options: Any) -> Any:
         if record.external_id == external_id:
             raise ZeroDivisionError
         return convert(record, **options)
 
-    monkeypatch.setattr(invoicing, "deal_to_draft", broken)
+    monkeypatch.setattr(converting, "convert", broken)
 
 
 def test_a_deal_that_breaks_our_converter_stays_on_the_list_until_it_converts(

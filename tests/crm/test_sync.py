@@ -308,12 +308,15 @@ def test_an_invoice_draft_is_made_from_the_provider_directly(
     assert draft.buyer.tin == flawless["buyer_tin"]
 
 
+NEXT = "next_part_on"  # invoicing writes it, no read does
+
+
 def test_the_columns_that_are_copied_are_the_models_columns() -> None:
     for model, columns in (
-        (Deal, (*storage.SOURCE_COLUMNS, *storage.DEAL_COLUMNS, "company_id", "contact_id", "invoice_due")),
+        (Deal, (*storage.SOURCE_COLUMNS, *storage.DEAL_COLUMNS, "company_id", "contact_id", "invoice_due", NEXT)),
         (Company, (*storage.SOURCE_COLUMNS, *storage.COMPANY_COLUMNS)),
         (Contact, (*storage.SOURCE_COLUMNS, *storage.CONTACT_COLUMNS)),
-        (DealLine, (*storage.LINE_COLUMNS, "connection_id", "deal_id", "payload")),
+        (DealLine, (*storage.LINE_COLUMNS, "connection_id", "deal_id", "payload", "extra")),
     ):
         assert {field.column for field in model._meta.fields} - {"id"} == set(columns)
 

@@ -39,7 +39,7 @@ def test_no_address_comes_near_the_length_that_hubspot_refuses() -> None:
 
 def test_a_contacts_own_modified_property_is_read() -> None:
     raw: dict[str, Any] = {"id": "61", "properties": {"lastmodifieddate": "2026-11-20T10:00:00Z"}, "updatedAt": ""}
-    assert str(mapping.to_contact(raw).source_updated_at) == "2026-11-20 10:00:00+00:00"
+    assert str(mapping.to_contact(raw, mapping.PropertyNames()).source_updated_at) == "2026-11-20 10:00:00+00:00"
 
 
 @pytest.mark.django_db

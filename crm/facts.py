@@ -1,0 +1,137 @@
+"""A deal's facts under the names that rules use: "deal.amount", "company.tin", "line.sku". Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, get_type_hints
+
+from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord
+from invoices.rules import Rules
+from invoices.rules.applying import Lookup
+
+RECORDS: dict[str, type[Any]] = {
+    "deal": DealRecord,
+    "company": CompanyRecord,
+    "contact": ContactRecord,
+    "line": LineRecord,
+}
+_NOT_FACTS = {"payload", "extra", "lines", "companies", "contacts", "former_ids", "source_updated_at"}
+# What rules call pipeline and stage is the id; people know a contact by one name.
+ALIASES = {"deal": {"pipeline": "pipeline_external_id", "stage": "stage_external_id"}}
+FIELDS = {
+    kind: frozenset({field.name for field in fields(record)} - _NOT_FACTS)
+    | frozenset(ALIASES.get(kind, {}))
+    | ({"full_name"} if kind == "contact" else frozenset())
+    for kind, record in RECORDS.items()
+}
+
+
+def extra_properties(rules: Rules) -> dict[str, tuple[str, ...]]:
+    """Return the properties of each kind of record that the rules name and that are no fields of ours, sorted."""
+    return {kind: tuple(sorted(names - FIELDS[kind])) for kind, names in rules.properties.items()}
+
+
+def unread_properties(deal: DealRecord, rules: Rules) -> list[str]:
+    """Return what the rules read and what was not asked for when the deal was read, sorted: nothing is known of it."""
+    extra = extra_properties(rules)
+    if not any(extra.values()):
+        return []
+    records: dict[str, Sequence[Any]] = {
+        "deal": (deal,),
+        "company": deal.companies[:1],
+        "contact": deal.contacts[:1],
+        "line": deal.lines,
+    }
+    return [
+        f"{kind}.{name}"
+        for kind, names in extra.items()
+        for name in names
+        if any(name not in record.extra for record in records[kind])
+    ]
+
+
+def lookup_of(deal: DealRecord, line: LineRecord | None = None) -> Lookup:
+    """Return the lookup of a deal, its chosen company and contact, and one line of it."""
+    found: dict[str, Any] = {
+        "deal": deal,
+        "company": deal.companies[0] if deal.companies else None,
+        "contact": deal.contacts[0] if deal.contacts else None,
+        "line": line,
+    }
+
+    def lookup(path: str) -> str:
+        kind, _, name = path.partition(".")
+        record = found.get(kind)
+        return "" if record is None else _text(kind, record, name)
+
+    return lookup
+
+
+def _text(kind: str, record: Any, name: str) -> str:
+    if name not in FIELDS[kind]:
+        return str(record.extra.get(name, ""))
+    if name == "full_name":
+        return f"{record.first_name} {record.last_name}".strip()
+    value = getattr(record, ALIASES.get(kind, {}).get(name, name))
+    if isinstance(value, str):
+        return value
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case Decimal():
+            return f"{value:f}"
+        case _:
+            return str(value)
+
+
+def to_snapshot(deal: DealRecord) -> dict[str, Any]:
+    """Return all that the draft was made from, as JSON-able facts without the raw payloads."""
+    snapshot: dict[str, Any] = _plain(deal)
+    return snapshot
+
+
+def from_snapshot(snapshot: Mapping[str, Any]) -> DealRecord:
+    """Return the deal that a snapshot was made of, without payloads; fields that came later are as if empty.
+
+    Raises KeyError, TypeError, ValueError or ArithmeticError for what is no snapshot.
+    """
+    deal: DealRecord = _record(DealRecord, snapshot)
+    return deal
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value) if each.name != "payload"}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Decimal | date | datetime) else value
+
+
+def _record(record_class: type[Any], data: Mapping[str, Any]) -> Any:
+    hints = get_type_hints(record_class)
+    values: dict[str, Any] = {"payload": {}}
+    for each in fields(record_class):
+        if each.name != "payload" and each.name in data:
+            values[each.name] = _value(each.name, str(hints[each.name]), data[each.name])
+        elif each.name != "payload" and each.default is each.default_factory is dataclasses.MISSING:
+            raise KeyError(each.name)
+    return record_class(**values)
+
+
+def _value(name: str, hint: str, value: Any) -> Any:
+    nested = {"lines": LineRecord, "companies": CompanyRecord, "contacts": ContactRecord}.get(name)
+    if nested is not None:
+        return tuple(_record(nested, each) for each in value)
+    if value is None or not isinstance(value, str):
+        return tuple(value) if isinstance(value, list) else value
+    if "Decimal" in hint:
+        return Decimal(value)
+    if "datetime.datetime" in hint:
+        return datetime.fromisoformat(value)
+    return date.fromisoformat(value) if "datetime.date" in hint else value
