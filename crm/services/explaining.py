@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from crm.converters import convert
+from crm.facts import from_snapshot
+from crm.milestones import split
 from crm.models import CensusDifference, Deal, DealVersion
+from crm.outcomes import facts_of
+from crm.tracing import Traced, Tracer
+from integrations.base.registry import get_connector_class
 from integrations.models import Quarantine, SyncRun, WebhookEvent
+from invoices.irn import in_lagos
 from invoices.models import Invoice
 from invoices.paper.screen import Event, history_of, newest_first
+from invoices.rules import RulesInvalid, default_rules
 
+PROGRAM = "the program's own rules"
 VERSIONS, NOTICES = 200, 200  # of one deal; the newest are told
 
 
@@ -30,6 +42,35 @@ def explain_deal(*, deal: Deal) -> list[Event]:
         invoice.connection = deal.connection
         events += reversed(history_of(invoice, list(invoice.submissions.order_by("pk"))))
     return newest_first(events)
+
+
+class NotTraceable(Exception):
+    """An invoice whose values cannot be traced; `str()` says why."""
+
+
+def trace_invoice(*, invoice: Invoice) -> list[Traced]:
+    """Return where each value of an invoice comes from, by converting the stored snapshot by its rules once more.
+
+    Of a frozen invoice the values are those of its document, of a draft those of the draft. Raises NotTraceable for
+    one that was made from no deal, such as a note, and for one whose rules this program no longer understands.
+    """
+    if invoice.source_kind != "deal" or invoice.type_code != "381":
+        raise NotTraceable(_("It was made from no deal: a note repeats what stands on the invoice that it corrects."))
+    name = get_connector_class(invoice.connection.provider).info.name
+    try:
+        record = from_snapshot(invoice.snapshot)
+        rules = invoice.rule_set.rules if invoice.rule_set else default_rules()
+        whole = convert(record, connection_id=invoice.connection_id, provider=name, rules=rules)
+        parts = split(whole, record, rules, today=None, provider=name).due
+        part = next(part for part in parts if part.draft.source.part == invoice.source_part)
+    except (RulesInvalid, KeyError, TypeError, ValueError, ArithmeticError, StopIteration) as problem:
+        raise NotTraceable(_("What it was made from is kept, but this program reads it otherwise now.")) from problem
+    by = str(invoice.rule_set) if invoice.rule_set else PROGRAM
+    tracer = Tracer(record, part.draft, part.origins, name, by)
+    if invoice.document is not None:
+        return tracer.of_document(json.loads(invoice.document, parse_float=Decimal, parse_int=Decimal))
+    seller = invoice.business.as_seller() if invoice.business else None
+    return tracer.of_facts(facts_of([part.draft], seller, in_lagos(timezone.now()).date()))
 
 
 def _versions(deal: Deal) -> list[Event]:
