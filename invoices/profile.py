@@ -24,6 +24,7 @@ WORDS_FOR_ACT = {
     Act.SUBMIT: gettext_lazy("submit invoices"),
     Act.APPROVE: gettext_lazy("approve and void invoices"),
     Act.KEYS: gettext_lazy("change the keys at the authority"),
+    Act.RULES: gettext_lazy("change the rules"),
     Act.CONNECT: gettext_lazy("connect and disconnect accounts"),
 }
 

@@ -58,14 +58,17 @@ def to_words(rules: Rules) -> dict[str, str]:
 def from_words(words: Mapping[str, str]) -> Rules:
     """Return the rules that a form's texts make; raises RulesInvalid with problems by form field."""
     reader = _Reader(words)
-    content = reader.content()
-    if reader.problems:
-        raise RulesInvalid(reader.problems)
+    content, found = reader.content(), dict.fromkeys(reader.problems)
     try:
-        return read_rules(content)
+        rules = read_rules(content)
     except RulesInvalid as problem:
-        found = [RuleProblem(field_of(each.path), _placed(each)) for each in problem.problems]
-        raise RulesInvalid(list(dict.fromkeys(found))) from problem
+        unreadable = {each.path for each in found}
+        refused = (RuleProblem(field_of(each.path), _placed(each)) for each in problem.problems)
+        # A list of which a line was left out counts its lines otherwise.
+        found |= dict.fromkeys(each for each in refused if each.path not in unreadable)
+    if found:
+        raise RulesInvalid(list(found))
+    return rules
 
 
 def fits_words(rules: Rules) -> bool:

@@ -12,6 +12,7 @@ from django_scopes import scope
 from accounts.models import Organization, Role
 from integrations.models import Connection, SyncRun
 from invoices.models import Business, Status
+from invoices.services.ruling import save_draft
 from tests.factories import make_member, make_organization
 from tests.invoices.making import make_business
 from tests.pages.conftest import MODEL_BACKEND
@@ -25,6 +26,7 @@ PLAIN_PAGES = {
     "invoices": "Invoices",
     "connections": "HubSpot",
     "settings": "Business profile",
+    "rules": "What holds now",
 }
 
 
@@ -36,6 +38,13 @@ def addresses(account: Connection, business: Business) -> list[str]:
     pages += [reverse("connection", args=[account.pk]), reverse("deal", args=[deal.pk])]
     for invoice in (make_held(account), make_invoice(account), make_invoice(account, Status.SIGNED)):
         pages.append(reverse("invoice", args=[invoice.pk]))
+    pages.append(reverse("invoice_origins", args=[invoice.pk]))
+    draft = save_draft(organization=account.organization, content={}, by=None)
+    pages += [
+        reverse("rule_edit", args=[draft.pk]) + f"?deal={deal.external_id}",
+        f"{reverse('rule_edit', args=[draft.pk])}?as=json",
+    ]
+    pages.append(reverse("rule_simulation", args=[draft.pk]))
     return [*pages, reverse("connection_disconnect", args=[account.pk])]
 
 
