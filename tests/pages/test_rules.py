@@ -146,7 +146,7 @@ def test_a_deal_that_the_rules_do_not_want_says_so(owner_browser: Client, draft:
 def test_the_simulation_names_each_changed_fact(owner_browser: Client, draft: RuleSet, deal: Deal) -> None:
     save_draft(organization=draft.organization, content={"document": {"note": ["=New"]}}, by=None, rule_set=draft)
     address = reverse("rule_simulation", args=[draft.pk])
-    assert f"note {deal.name} New" in text_of(owner_browser.get(address, {"since": "2026-01-01"}))
+    assert f"note {deal.name} → New" in text_of(owner_browser.get(address, {"since": "2026-01-01"}))
     assert "No deal closed since that day" in text_of(owner_browser.get(address, {"since": "2099-01-01"}))
     assert owner_browser.get(address, {"since": "2026-99-99", "after": "x"}).status_code == 200
 
