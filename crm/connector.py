@@ -15,6 +15,7 @@ from integrations.base.errors import NotFound, PermanentError
 from integrations.base.http import CallStatistics
 from integrations.base.records import Page, Unreadable
 from invoices.drafts import InvoiceDraft
+from invoices.services.law import law_in_force
 
 
 class CRMConnector(BaseConnector):
@@ -64,7 +65,8 @@ class CRMConnector(BaseConnector):
     def deal_to_invoice_data(self, deal_id: str) -> InvoiceDraft:
         """Return the invoice that a deal would make, read anew; what it lacks is named in it."""
         deal = self.get_deal_by_id(deal_id)
-        return deal_to_draft(deal, connection_id=self.config.connection_id or 0, provider=self.info.name)
+        connection_id = self.config.connection_id or 0
+        return deal_to_draft(deal, connection_id=connection_id, provider=self.info.name, tax=law_in_force().tax)
 
     def read_deals_by_id(self, external_ids: Sequence[str]) -> Iterator[Page]:
         """Yield these deals as they are now; `gone` names the ids that are archived or deleted."""

@@ -9,7 +9,6 @@ from decimal import Decimal, localcontext
 
 from crm.facts import from_snapshot, lookup_of, to_snapshot, unread_properties
 from crm.problems import (
-    CURRENT_VAT_RATE,
     EXACT,
     ZERO,
     amount_contradiction,
@@ -29,6 +28,7 @@ from invoices.drafts.missing import party_defects
 from invoices.rules import Found, Rules, default_rules
 from invoices.rules.applying import NOWHERE, Lookup, all_hold, by_default, fill, fill_line, kind_of
 from invoices.rules.content import BuyerFields
+from invoices.taxes import TaxRules
 
 __all__ = ["Converted", "convert", "deal_to_draft", "from_snapshot", "is_due", "line_discount", "money", "to_snapshot"]
 
@@ -53,13 +53,16 @@ def deal_to_draft(
     provider: str = "HubSpot",
     rules: Rules | None = None,
     rule_set_id: int | None = None,
+    tax: TaxRules | None = None,
 ) -> InvoiceDraft:
     """Return the invoice that a whole due deal makes by rules; without rules, by those of the program.
 
     `missing` names each fact that the deal lacks or contradicts itself on, and where at the provider to mend it. The
     typed amount of a deal is not invoiced: its lines are.
     """
-    return convert(deal, connection_id=connection_id, provider=provider, rules=rules, rule_set_id=rule_set_id).draft
+    return convert(
+        deal, connection_id=connection_id, provider=provider, rules=rules, rule_set_id=rule_set_id, tax=tax
+    ).draft
 
 
 def convert(
@@ -69,10 +72,14 @@ def convert(
     provider: str = "HubSpot",
     rules: Rules | None = None,
     rule_set_id: int | None = None,
+    tax: TaxRules | None = None,
 ) -> Converted:
-    """Return what `deal_to_draft` returns, with the origin of each value."""
+    """Return what `deal_to_draft` returns, with the origin of each value.
+
+    `tax` tells a line's rate in percent that is the standard VAT's on the deal's day from any other.
+    """
     with localcontext(EXACT):
-        return _Conversion(deal, rules or default_rules(), provider).run(connection_id, rule_set_id)
+        return _Conversion(deal, rules or default_rules(), provider, tax).run(connection_id, rule_set_id)
 
 
 def is_due(deal: DealRecord, rules: Rules | None = None) -> bool:
@@ -92,8 +99,9 @@ def may_be_due(deal: DealRecord, rules: Rules) -> bool:
 class _Conversion:
     """One deal on its way through the rules; collects what is missing and where values come from."""
 
-    def __init__(self, deal: DealRecord, rules: Rules, provider: str) -> None:
+    def __init__(self, deal: DealRecord, rules: Rules, provider: str, tax: TaxRules | None) -> None:
         self.deal, self.rules, self.provider = deal, rules, provider
+        self.vat = tax.rate_on("STANDARD_VAT", deal.close_date or date.max) if tax else None
         self.lookup = lookup_of(deal)
         self.origins: dict[str, Found] = {}
         self.missing: list[Missing] = []
@@ -122,6 +130,7 @@ class _Conversion:
             order_reference=self._header("order_reference"),
             payment_terms_note=self._header("payment_terms_note"),
             payment_terms_days=self._terms(),
+            prices_include_tax=self.rules.prices_include_tax,
             rule_set_id=rule_set_id,
         )
         return Converted(replace(draft, missing=tuple(self.missing)), self.origins)
@@ -188,16 +197,12 @@ class _Conversion:
         contradiction = amount_contradiction(self.deal, self.provider) if self.rules.amount_must_match else None
         if contradiction is not None:
             self.missing.append(contradiction)
-        if self.rules.prices_include_tax:
-            where = "The rules say that prices include tax, which is not worked out yet. Change that rule to go on."
-            self.missing.append(Missing("prices_include_tax", "Prices before tax", where))
 
     def _line(self, line: LineRecord, number: int) -> LineDraft:
         lookup = lookup_of(self.deal, line)
         facts = {name: self._line_fact(lookup, number, name) for name in LINE_FACTS}
-        has_category = bool(facts["tax_category"])
         category = facts["tax_category"] or self._category_left(line, number)
-        self.missing += line_problems(self.deal, line, number, self.provider, has_category=has_category)
+        self.missing += line_problems(self.deal, line, number, self.provider, has_category=bool(category))
         self.missing += self._both_codes(number)
         quantity, price, discount, rate = _amounts(line)
         return LineDraft(
@@ -230,7 +235,7 @@ class _Conversion:
     def _category_left(self, line: LineRecord, number: int) -> str:
         """Return the category of a line that neither its properties nor a pattern name; a rate that fits says it."""
         path = f"lines.{number}.tax_category"
-        if line.tax_rate == CURRENT_VAT_RATE:
+        if line.tax_rate is not None and line.tax_rate == self.vat:
             self.origins[path] = Found("STANDARD_VAT", "line.tax_rate")
         elif line.tax_rate is None and (found := by_default(self.rules.lines.tax_category, "lines.tax_category")).value:
             self.origins[path] = found

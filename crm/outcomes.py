@@ -11,6 +11,8 @@ from typing import Any
 from invoices.drafts import InvoiceDraft, LineDraft, Missing, Seller, missing_facts, with_defaults
 from invoices.drafts.lines import totals_of
 from invoices.drafts.missing import tax_point
+from invoices.drafts.preparing import prepare
+from invoices.law import Law
 
 HEADER = (
     *("kind", "currency", "supply_date", "note", "buyer_reference", "order_reference"),
@@ -35,7 +37,7 @@ class Difference:
     after: str
 
 
-def facts_of(drafts: Sequence[InvoiceDraft], seller: Seller | None, today: date) -> dict[str, str]:
+def facts_of(drafts: Sequence[InvoiceDraft], seller: Seller | None, law: Law, today: date) -> dict[str, str]:
     """Return every fact of what a deal becomes, {"due": "no"} for nothing.
 
     Paths are those of the draft ("buyer.tin", "lines.1.tax_category"); with several parts they begin with "parts.1.".
@@ -47,7 +49,7 @@ def facts_of(drafts: Sequence[InvoiceDraft], seller: Seller | None, today: date)
         facts["parts"] = str(len(drafts))
     for number, draft in enumerate(drafts, 1):
         prefix = f"parts.{number}." if len(drafts) > 1 else ""
-        facts |= {prefix + path: text for path, text in _facts_of_one(draft, seller, today).items() if text}
+        facts |= {prefix + path: text for path, text in _facts_of_one(draft, seller, law, today).items() if text}
     return facts
 
 
@@ -74,17 +76,19 @@ def key_paths(facts: Iterable[str]) -> list[str]:
     return [path for path in facts if path.rpartition(".")[2] in KEY_FACTS or path.endswith("buyer.name")]
 
 
-def _facts_of_one(draft: InvoiceDraft, seller: Seller | None, today: date) -> dict[str, str]:
-    whole = with_defaults(draft, seller)
+def _facts_of_one(draft: InvoiceDraft, seller: Seller | None, law: Law, today: date) -> dict[str, str]:
+    day = tax_point(draft.supply_date, today)
+    prepared = prepare(with_defaults(draft, seller), law, day)
+    whole, lacks = prepared.draft, (*lacking(draft, seller), *prepared.missing)
     facts = {name: _text(getattr(whole, name)) for name in HEADER}
     if whole.buyer is not None:
         facts |= {f"buyer.{name}": _text(getattr(whole.buyer, name)) for name in PARTY}
     for number, line in enumerate(whole.lines, 1):
         facts |= _facts_of_line(line, number)
-    totals = totals_of(whole, tax_point(whole.supply_date, today))
-    if totals is not None:
+    totals = totals_of(whole, day, law.tax)
+    if totals is not None and not prepared.missing:
         facts |= {name: str(getattr(totals, attribute)) for name, attribute in SUMS}
-    return facts | {"missing": "; ".join(sorted(fact.label for fact in lacking(draft, seller)))}
+    return facts | {"missing": "; ".join(sorted(fact.label for fact in lacks))}
 
 
 def _facts_of_line(line: LineDraft, number: int) -> dict[str, str]:

@@ -11,7 +11,6 @@ from invoices.drafts import Missing
 
 KOBO = Decimal("0.01")
 ZERO = Decimal(0)
-CURRENT_VAT_RATE = Decimal("7.5")
 # Three stored numbers of 25 digits multiplied are still exact: a sum too large to invoice is named, not an error.
 EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 
@@ -122,7 +121,7 @@ def line_problems(
             f"{name}: one discount",
             f"It has a discount in money and one in percent. Keep one of them in {provider}.",
         )
-    if line.tax_rate is not None and not has_category and line.tax_rate != CURRENT_VAT_RATE:
+    if line.tax_rate is not None and not has_category:
         yield Missing(
             f"{field}.tax_category",
             f"{name}: the tax category",

@@ -149,7 +149,7 @@ def _parts(trial: Trial, tried: Tried, deal: Deal, rule_set: RuleSet) -> list[Pa
     found = []
     for number, (draft, origins) in enumerate(zip(tried.drafts, tried.origins, strict=True), 1):
         prefix = f"parts.{number}." if len(tried.drafts) > 1 else ""
-        facts = facts_of([draft], trial.seller, trial.today)
+        facts = facts_of([draft], trial.seller, trial.law, trial.today)
         traced = Tracer(tried.record, draft, origins, name, str(rule_set)).of_facts(facts)
         found.append(PartShown(number, traced, lacking(draft, trial.seller), prefix))
     return found

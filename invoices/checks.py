@@ -13,6 +13,7 @@ from invoices.services.authority_keys import PAIRS, Group
 CHOICES = {
     "MBS_QR_SUFFIX": ("unix", "hms", "none"),
     "MBS_DOWNLOAD_KEY_FORM": ("pub", "given"),
+    "MBS_FOREIGN_CURRENCY": ("convert", "keep"),
     "MBS_VOID_WORD": ("REJECTED", "CANCELED"),
     "MBS_ENVIRONMENT": ("", "sandbox", "production"),
 }

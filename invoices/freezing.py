@@ -13,7 +13,7 @@ from invoices.drafts.lines import totals_of
 from invoices.drafts.missing import tax_point
 from invoices.irn import make_irn
 from invoices.qr import qr_payload
-from invoices.taxes import Totals
+from invoices.taxes import TaxRules, Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,15 @@ class Frozen:
     qr_payload: str
 
 
-def freeze(draft: InvoiceDraft, seller: Seller, *, number: str, issued_at: datetime, stamp: str) -> Frozen | None:
+def freeze(
+    draft: InvoiceDraft, seller: Seller, *, number: str, issued_at: datetime, stamp: str, tax: TaxRules
+) -> Frozen | None:
     """Return the frozen invoice of a complete draft that carries the seller's defaults, None when it cannot be summed.
 
     Raises DocumentInvalid when the authority's rules refuse the document, IrnInvalid and KeyFileInvalid when the
     number or the key does.
     """
-    totals = totals_of(draft, tax_point(draft.supply_date, issued_at.date()))
+    totals = totals_of(draft, tax_point(draft.supply_date, issued_at.date()), tax)
     if totals is None:
         return None
     irn = make_irn(number, seller.service_id, issued_at.date())

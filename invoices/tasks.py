@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from invoices.services import codelists, exchange_requests, mailing, submitting
+from invoices.services import alarming, codelists, exchange_requests, issuing, law, mailing, submitting
 
 logger = structlog.get_logger(__name__)
 
@@ -57,6 +57,27 @@ def send_due_letters() -> None:
     done = mailing.send_due_letters(until=timezone.now() + TIME_BOX)
     if done:
         logger.info("letters_sent", **done)
+
+
+@shared_task(name="invoices.tasks.retry_waiting_for_rates")
+def retry_waiting_for_rates() -> None:
+    """Try the drafts again that wait for an exchange rate."""
+    for organization in law.waiting_for_rates():
+        issuing.reissue_held(organization=organization)
+    ring_submissions()
+
+
+@shared_task(name="invoices.tasks.tell_deadlines")
+def tell_deadlines() -> None:
+    """Mail the deadlines that come near."""
+    told = alarming.tell_deadlines()
+    if told:
+        logger.info("deadlines_told", invoices=told)
+
+
+def ring_rates() -> None:
+    """Ask a worker to try what waits for an exchange rate once the current transaction commits."""
+    transaction.on_commit(partial(_ring, retry_waiting_for_rates))
 
 
 def ring_letters() -> None:

@@ -6,12 +6,14 @@ order of the line amounts themselves.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
-from functools import cache
+from typing import Any
 
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
@@ -26,34 +28,69 @@ class CannotCalculate(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A category's rate in percent from a day on, with the law that set it."""
+    """A category's rate in percent from a day on, with the law that set it; information never enters a total."""
 
     category: str
     percent: Decimal
     since: date
     law: str
+    is_information: bool = False
 
 
-# The first day that a rate below is known for; an older supply is not invoiced by this software.
-FIRST_DAY = date(2020, 2, 1)
-RATES = (
-    Rate(
-        "STANDARD_VAT",
-        Decimal("7.5"),
-        FIRST_DAY,
-        "Finance Act 2019, amending section 4 of the Value Added Tax Act; section 148 of the Nigeria Tax Act 2025 "
-        "keeps it from 2026-01-01",
-    ),
-    Rate("ZERO_VAT", Decimal(0), FIRST_DAY, "zero-rated supplies under the same Acts"),
-    Rate("EXEMPTED", Decimal(0), FIRST_DAY, "exempt supplies under the same Acts"),
-)
+@dataclass(frozen=True, slots=True)
+class TaxRules:
+    """The dated rates that documents are worked out with. `version` is the short hash of all of them."""
+
+    rates: tuple[Rate, ...]
+    version: str
+
+    def rate_on(self, category: str, day: date) -> Decimal | None:
+        """Return a category's rate in percent on a day, None when there is none that may enter a total."""
+        found: Rate | None = None
+        for rate in self.rates:
+            if rate.category != category or rate.since > day or rate.is_information:
+                continue
+            if found is None or rate.since > found.since:
+                found = rate
+        return found.percent if found else None
+
+    def rate_or_refuse(self, category: str, day: date) -> Decimal:
+        """Return what `rate_on` does; raises CannotCalculate where that is None."""
+        rate = self.rate_on(category, day)
+        if rate is None:
+            raise CannotCalculate(f"There is no rate for {category or 'a line without a tax category'} on {day}.")
+        return rate
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the rates as JSON-able data."""
+        return [_rate_as_json(rate) for rate in self.rates]
 
 
-@cache
-def rate_on(category: str, day: date) -> Decimal | None:
-    """Return a category's rate in percent on a day, None when the table has none."""
-    found = [rate for rate in RATES if rate.category == category and rate.since <= day]
-    return max(found, key=lambda rate: rate.since).percent if found else None
+def make_rules(rates: Iterable[Rate]) -> TaxRules:
+    """Return the rules of these rates; the same rates in any order make the same version."""
+    ordered = tuple(sorted(rates, key=lambda rate: (rate.category, rate.since)))
+    content = json.dumps([_rate_as_json(rate) for rate in ordered], sort_keys=True, ensure_ascii=False)
+    return TaxRules(ordered, hashlib.sha256(content.encode()).hexdigest()[:16])
+
+
+def rules_from_json(content: Iterable[Mapping[str, Any]]) -> TaxRules:
+    """Return the rules that `to_json` wrote."""
+    rates = (
+        Rate(row["category"], Decimal(row["percent"]), date.fromisoformat(row["since"]), row["law"], row["information"])
+        for row in content
+    )
+    return make_rules(rates)
+
+
+def _rate_as_json(rate: Rate) -> dict[str, Any]:
+    percent = rate.percent.normalize()  # 7.5 and 7.500 are one rate
+    return {
+        "category": rate.category,
+        "percent": f"{percent:f}",
+        "since": rate.since.isoformat(),
+        "law": rate.law,
+        "information": rate.is_information,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +180,14 @@ def share(amount: Decimal, weights: Mapping[tuple[str, Decimal], Decimal]) -> di
 
 
 def calculate(
-    lines: Sequence[TaxableLine], *, document_discount: Decimal, document_charge: Decimal, day: date
+    lines: Sequence[TaxableLine], *, document_discount: Decimal, document_charge: Decimal, day: date, rules: TaxRules
 ) -> Totals:
     """Return a document's sums at the rates of `day`, the tax point.
 
     Raises CannotCalculate when a category has no rate that day, a line's net or the sum after discounts is
     negative, or a document amount has nothing to be spread over.
     """
-    amounts = tuple(line_amounts(line, _rate(line.category, day)) for line in lines)
+    amounts = tuple(line_amounts(line, rules.rate_or_refuse(line.category, day)) for line in lines)
     if any(line.net < 0 for line in amounts):
         raise CannotCalculate("A line's discount is larger than the line.")
     nets: dict[tuple[str, Decimal], Decimal] = defaultdict(lambda: ZERO)
@@ -174,13 +211,6 @@ def calculate(
         tax_inclusive_amount=exclusive + tax,
         payable_amount=exclusive + tax,
     )
-
-
-def _rate(category: str, day: date) -> Decimal:
-    rate = rate_on(category, day)
-    if rate is None:
-        raise CannotCalculate(f"There is no rate for {category or 'a line without a tax category'} on {day}.")
-    return rate
 
 
 def _subtotals(

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from invoices import exchange_views, key_views, mail_views, note_views, paper_views, profile, verify_views, views
+from invoices import (
+    exchange_views,
+    key_views,
+    mail_views,
+    note_views,
+    paper_views,
+    profile,
+    risk_views,
+    verify_views,
+    views,
+)
 
 urlpatterns = [
     path("invoices/", views.invoices, name="invoices"),
@@ -11,6 +21,7 @@ urlpatterns = [
     path("invoices/<int:pk>/approve/", views.invoice_approve, name="invoice_approve"),
     path("invoices/<int:pk>/void/", views.invoice_void, name="invoice_void"),
     path("invoices/<int:pk>/note/", note_views.invoice_note, name="invoice_note"),
+    path("invoices/at-risk/", risk_views.at_risk, name="at_risk"),
     path("invoices/changes/", note_views.proposals, name="proposals"),
     path("invoices/changes/<int:pk>/dismiss/", note_views.proposal_dismiss, name="proposal_dismiss"),
     path("invoices/<int:pk>/ask/<str:purpose>/", exchange_views.exchange_request, name="exchange_request"),

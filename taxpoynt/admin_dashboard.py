@@ -51,6 +51,17 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        _("The law"),
+        (
+            ("invoices.taxrate", "percent"),
+            ("invoices.legalrule", "gavel"),
+            ("invoices.enforcement", "event"),
+            ("invoices.exchangerate", "currency_exchange"),
+            ("invoices.taxrulesversion", "history"),
+            ("invoices.deadlinealarm", "alarm"),
+        ),
+    ),
+    (
         _("Connections"),
         (
             ("integrations.connection", "link"),

@@ -48,10 +48,13 @@ SWEEPS = {
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
     "work-exchanges": ("invoices.tasks.work_exchanges", 30.0),
     "send-due-letters": ("invoices.tasks.send_due_letters", 30.0),
+    "tell-deadlines": ("invoices.tasks.tell_deadlines", 300.0),
 }
 # Once a night, by the clock in Lagos: after the nightly syncs, which begin at two.
 NIGHTLY = {
     "refresh-code-lists": ("invoices.tasks.refresh_code_lists", crontab(hour="1", minute="30")),
+    # The bell rings when a rate is entered; this is for the one that nobody heard.
+    "retry-waiting-for-rates": ("invoices.tasks.retry_waiting_for_rates", crontab(hour="5", minute="0")),
     "ring-censuses": ("crm.tasks.ring_censuses", crontab(hour="4", minute="30")),
 }
 PERIODIC: dict[str, dict[str, Any]] = {

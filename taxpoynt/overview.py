@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Case, Count, F, Q, Sum, When
+from django.utils import timezone
 
 from crm.models import Deal
 from integrations.models import Connection, ConnectionStatus, Quarantine, SyncRun
-from invoices.models import REGISTERED, WAITING, Breaker, Business, Invoice, Proposal, ProposalState, Status
+from invoices.models import OPEN, REGISTERED, WAITING, Breaker, Business, Invoice, Proposal, ProposalState, Status
 from invoices.reasons import HeldReason, held_reasons
 from invoices.services.breaking import opened
 
@@ -49,6 +50,7 @@ class Overview:
     latest: list[Invoice]
     to_approve: int
     changed: int
+    late: int
     authority_away: Breaker | None
 
     @property
@@ -82,7 +84,15 @@ class Overview:
     def needs_somebody(self) -> bool:
         """Tell whether anything waits for a person."""
         piles = self.piles["held"].count + self.piles["rejected"].count
-        return bool(piles or self.to_approve or self.changed or self.quarantined or self.stopped or self.paused_reason)
+        return bool(
+            piles
+            or self.late
+            or self.to_approve
+            or self.changed
+            or self.quarantined
+            or self.stopped
+            or self.paused_reason
+        )
 
 
 def overview() -> Overview:
@@ -104,6 +114,7 @@ def overview() -> Overview:
         due_deals=counts["due"],
         quarantined=Quarantine.objects.filter(resolved_at=None).count(),
         to_approve=Invoice.objects.to_approve().count(),
+        late=Invoice.objects.filter(status__in=OPEN, deadline_at__lte=timezone.now()).count(),
         changed=Proposal.objects.filter(state=ProposalState.OPEN).count(),
         authority_away=opened(),
         paused_reason=business.submissions_paused_reason if business else "",

@@ -87,6 +87,9 @@ MBS_VOID_WORD = env.str("MBS_VOID_WORD", "REJECTED")
 MBS_INTEGRATOR_SERVICE_ID = env.str("MBS_INTEGRATOR_SERVICE_ID", "")
 MBS_WEBHOOK_KEY = env.str("MBS_WEBHOOK_KEY", "")
 MBS_QR_SUFFIX = env.str("MBS_QR_SUFFIX", "unix")
+# What becomes of a sale in another currency: "convert" to naira by the rate of its day, or "keep" it as it is.
+MBS_FOREIGN_CURRENCY = env.str("MBS_FOREIGN_CURRENCY", "convert")
+EXCHANGE_RATE_DAYS = env.int("EXCHANGE_RATE_DAYS", 7)  # how old the rate of a day may be
 MBS_RESOLVE_WAIT_SECONDS = env.int("MBS_RESOLVE_WAIT_SECONDS", 30)
 
 # --- apps --------------------------------------------------------------------------------------------

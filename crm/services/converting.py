@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from crm.converters import convert, is_due
 from crm.facts import unread_properties
-from crm.milestones import Parts, split, within_total
+from crm.milestones import Parts, split, total_of, within_total
 from crm.models import Deal
 from crm.readback import to_record
 from crm.records import DealRecord
@@ -23,9 +23,11 @@ from integrations.services.quarantine import set_aside
 from invoices.drafts import InvoiceDraft
 from invoices.irn import in_lagos
 from invoices.models import Invoice, Status
+from invoices.services.law import law_in_force
 from invoices.services.proposing import HANDED_IN
 from invoices.services.ruling import RulesInForce, active_rules, rules_of
 from invoices.services.withdrawing import withdraw
+from invoices.taxes import TaxRules
 
 logger = structlog.get_logger(__name__)
 
@@ -71,6 +73,7 @@ class _Desk:
         self.provider = get_connector_class(connection.provider).info.name
         self.today = in_lagos(timezone.now()).date()
         self.active = active_rules(connection.organization_id)
+        self.tax = law_in_force().tax
         self.standing = _standings(connection, deals)
         pinned = {each.rule_set_id for each in self.standing.values() if each.rule_set_id is not None}
         self.pinned = rules_of(pinned - {self.active.rule_set_id or 0}) if pinned else {}
@@ -79,7 +82,8 @@ class _Desk:
         """Return the parts of a deal that are due, none when the rules do not want it; None when it broke us."""
         try:
             record = to_record(deal)
-            return convert_by_rules(record, self._rules_for(deal), deal.connection_id, self.provider, self.today)
+            rules = self._rules_for(deal)
+            return convert_by_rules(record, rules, deal.connection_id, self.provider, self.tax, self.today)
         except Exception as problem:  # one deal that breaks our converter must not hold back ninety-nine others
             logger.exception("deal_not_converted", deal=deal.external_id)
             reason = f"An error of ours stopped its conversion ({type(problem).__name__}). Tell support."
@@ -107,7 +111,12 @@ class _Desk:
 
 
 def convert_by_rules(
-    record: DealRecord, in_force: RulesInForce, connection_id: int, provider: str, today: date | None
+    record: DealRecord,
+    in_force: RulesInForce,
+    connection_id: int,
+    provider: str,
+    tax: TaxRules,
+    today: date | None,
 ) -> Parts:
     """Return what comes of a deal on a day (None: of all its parts, due or not), nothing when it is not due."""
     rules = in_force.rules
@@ -115,7 +124,7 @@ def convert_by_rules(
     if not is_due(record, rules) and not (record.is_won and unread_properties(record, rules)):
         return Parts(())
     whole = convert(
-        record, connection_id=connection_id, provider=provider, rules=rules, rule_set_id=in_force.rule_set_id
+        record, connection_id=connection_id, provider=provider, rules=rules, rule_set_id=in_force.rule_set_id, tax=tax
     )
     return split(whole, record, rules, today=today, provider=provider)
 
@@ -127,13 +136,14 @@ def _standings(connection: Connection, deals: Sequence[Deal]) -> dict[int, _Stan
     invoices = Invoice.objects.filter(
         connection=connection, source_kind="deal", type_code="381", source_external_id__in=list(owners)
     ).order_by("pk")
-    columns = ("source_external_id", "source_part", "status", "number", "tax_exclusive_amount", "rule_set_id")
-    for external_id, part, status, number, net, rule_set_id in invoices.values_list(*columns):
+    columns = ("source_external_id", "source_part", "status", "number", "draft", "rule_set_id")
+    for external_id, part, status, number, draft, rule_set_id in invoices.values_list(*columns):
         standing = found[owners[external_id]]
         if external_id in own_ids:
             standing.parts.add(part)
         if number is not None and status != Status.VOIDED:
-            standing.numbered[external_id, part] = net
+            # As its source gave it: the document may be in another currency, and its prices before tax.
+            standing.numbered[external_id, part] = total_of(InvoiceDraft.from_json(draft, {})) or Decimal(0)
         if status in HANDED_IN and not standing.is_handed_in:
             standing.is_handed_in, standing.rule_set_id = True, rule_set_id
     return found

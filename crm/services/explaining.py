@@ -21,6 +21,7 @@ from invoices.irn import in_lagos
 from invoices.models import Invoice
 from invoices.paper.screen import Event, history_of, newest_first
 from invoices.rules import RulesInvalid, default_rules
+from invoices.services.law import law_in_force, tax_rules_of
 
 PROGRAM = "the program's own rules"
 VERSIONS, NOTICES = 200, 200  # of one deal; the newest are told
@@ -60,7 +61,9 @@ def trace_invoice(*, invoice: Invoice) -> list[Traced]:
     try:
         record = from_snapshot(invoice.snapshot)
         rules = invoice.rule_set.rules if invoice.rule_set else default_rules()
-        whole = convert(record, connection_id=invoice.connection_id, provider=name, rules=rules)
+        law = law_in_force()
+        tax = tax_rules_of(invoice) or law.tax
+        whole = convert(record, connection_id=invoice.connection_id, provider=name, rules=rules, tax=tax)
         parts = split(whole, record, rules, today=None, provider=name).due
         part = next(part for part in parts if part.draft.source.part == invoice.source_part)
     except (RulesInvalid, KeyError, TypeError, ValueError, ArithmeticError, StopIteration) as problem:
@@ -70,7 +73,7 @@ def trace_invoice(*, invoice: Invoice) -> list[Traced]:
     if invoice.document is not None:
         return tracer.of_document(json.loads(invoice.document, parse_float=Decimal, parse_int=Decimal))
     seller = invoice.business.as_seller() if invoice.business else None
-    return tracer.of_facts(facts_of([part.draft], seller, in_lagos(timezone.now()).date()))
+    return tracer.of_facts(facts_of([part.draft], seller, law, in_lagos(timezone.now()).date()))
 
 
 def _versions(deal: Deal) -> list[Event]:

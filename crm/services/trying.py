@@ -23,6 +23,7 @@ from invoices.drafts import InvoiceDraft, Seller
 from invoices.irn import in_lagos
 from invoices.models import Business, RuleExample
 from invoices.rules import Found
+from invoices.services.law import law_in_force
 from invoices.services.ruling import RulesInForce, RulesRefused
 
 NO_CRM = "the CRM"  # the name in an example's sentences, which belong to no account
@@ -71,7 +72,7 @@ class Trial:
         with scope(organization=organization):
             business = Business.objects.filter(organization=organization).first()
         self.seller: Seller | None = business.as_seller() if business else None
-        self.today = in_lagos(timezone.now()).date()
+        self.today, self.law = in_lagos(timezone.now()).date(), law_in_force()
 
     def of_deal(self, deal: Deal, *, read_anew: bool = False) -> Tried:
         """Return what becomes of a stored deal, all its parts, due today or not.
@@ -87,10 +88,10 @@ class Trial:
 
     def of_record(self, record: DealRecord, provider: str = NO_CRM) -> Tried:
         """Return what becomes of a deal."""
-        parts = convert_by_rules(record, self.in_force, 0, provider, None).due
+        parts = convert_by_rules(record, self.in_force, 0, provider, self.law.tax, None).due
         drafts = tuple(part.draft for part in parts)
         origins = tuple(part.origins for part in parts)
-        return Tried(record, drafts, origins, facts_of(drafts, self.seller, self.today))
+        return Tried(record, drafts, origins, facts_of(drafts, self.seller, self.law, self.today))
 
     def of_example(self, example: RuleExample) -> Checked:
         """Return whether an example comes out as it expects."""

@@ -4,6 +4,14 @@ from invoices.admin.business import BusinessAdmin, NumberSeriesAdmin
 from invoices.admin.codelist import CodeListAdmin
 from invoices.admin.exchange import AuthorityNoticeAdmin, ExchangeAdmin
 from invoices.admin.invoice import InvoiceAdmin, SubmissionAdmin
+from invoices.admin.law import (
+    DeadlineAlarmAdmin,
+    EnforcementAdmin,
+    ExchangeRateAdmin,
+    LegalRuleAdmin,
+    TaxRateAdmin,
+    TaxRulesVersionAdmin,
+)
 from invoices.admin.paper import PaperSentAdmin
 from invoices.admin.standing import BreakerAdmin, ProposalAdmin
 
@@ -12,10 +20,16 @@ __all__ = [
     "BreakerAdmin",
     "BusinessAdmin",
     "CodeListAdmin",
+    "DeadlineAlarmAdmin",
+    "EnforcementAdmin",
     "ExchangeAdmin",
+    "ExchangeRateAdmin",
     "InvoiceAdmin",
+    "LegalRuleAdmin",
     "NumberSeriesAdmin",
     "PaperSentAdmin",
     "ProposalAdmin",
     "SubmissionAdmin",
+    "TaxRateAdmin",
+    "TaxRulesVersionAdmin",
 ]

@@ -56,6 +56,11 @@ def tax_category_name(code: str) -> str:
     return names_by_code("tax_categories").get(code, "")
 
 
+def tax_categories() -> list[tuple[str, str]]:
+    """Return (code, name) of the tax categories, for a form."""
+    return [(row["code"], row["name"]) for row in rows("tax_categories")]
+
+
 def invoice_type_name(code: str) -> str:
     """Return the authority's words for an invoice type code, "" when it is not on its list."""
     return names_by_code("invoice_types").get(code, "")

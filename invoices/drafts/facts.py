@@ -113,6 +113,7 @@ class InvoiceDraft:
     order_reference: str = ""
     payment_terms_note: str = ""
     payment_terms_days: int | None = None  # None: those of the business profile
+    prices_include_tax: bool = False
     rule_set_id: int | None = None  # the version of the organization's rules, None: it has none
 
     def to_json(self) -> dict[str, Any]:
@@ -141,6 +142,7 @@ class InvoiceDraft:
             order_reference=data.get("order_reference", ""),
             payment_terms_note=data.get("payment_terms_note", ""),
             payment_terms_days=data.get("payment_terms_days"),
+            prices_include_tax=data.get("prices_include_tax", False),
             rule_set_id=data.get("rule_set_id"),
         )
 

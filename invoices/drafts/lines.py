@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
+from invoices.authority.codes import names_by_code
 from invoices.drafts.facts import InvoiceDraft, LineDraft, Missing
-from invoices.taxes import RATES, CannotCalculate, TaxableLine, Totals, calculate, line_amounts, money
+from invoices.taxes import CannotCalculate, TaxableLine, TaxRules, Totals, calculate, line_amounts, money
 
 HSN_CODE = re.compile(r"\d{4}\.\d{2}")
 ISIC_CODE = re.compile(r"\d{4}")
-CATEGORIES = tuple(sorted({rate.category for rate in RATES}))
 PLACES = 6  # decimals that the database keeps of quantities and prices
 LARGEST = Decimal(10) ** 12  # far above any deal; a line of two such numbers still fits where it must
 LONGEST_TEXT = 500
@@ -33,8 +33,8 @@ def line_defects(position: int, line: LineDraft, place: str) -> Iterator[Missing
     if not line.tax_category:
         label = f"{who}'s tax category"
         yield Missing(f"{path}.tax_category", label, f"{where} Or set a default on the business profile.")
-    elif line.tax_category not in CATEGORIES:
-        label = f"{who} has the tax category {line.tax_category[:30]}, which is none of {', '.join(CATEGORIES)}"
+    elif line.tax_category not in names_by_code("tax_categories"):
+        label = f"{who} has the tax category {line.tax_category[:30]}, which is none of the authority's"
         yield Missing(f"{path}.tax_category", label, where)
     sentence = _classification_defect(line)
     if sentence:
@@ -62,7 +62,7 @@ def sum_defects(draft: InvoiceDraft, place: str) -> Iterator[Missing]:
         yield Missing("total", "The invoice comes to nothing (0.00)", where)
 
 
-def totals_of(draft: InvoiceDraft, day: date) -> Totals | None:
+def totals_of(draft: InvoiceDraft, day: date, tax: TaxRules) -> Totals | None:
     """Return the document's sums at the rates of `day`, None while they cannot be worked out."""
     lines = [taxable(line) for line in draft.lines]
     if not lines or None in lines or _unusable(draft.document_discount) or _unusable(draft.document_charge):
@@ -73,6 +73,7 @@ def totals_of(draft: InvoiceDraft, day: date) -> Totals | None:
             document_discount=draft.document_discount,
             document_charge=draft.document_charge,
             day=day,
+            rules=tax,
         )
     except CannotCalculate:
         return None

@@ -91,13 +91,6 @@ def _header_defects(draft: InvoiceDraft) -> Iterator[Missing]:
         yield Missing("kind", "A credit note", "Refunds are kept here but not made into credit notes yet.")
     if not draft.currency:
         yield Missing("currency", "The currency", f"Give {_place(draft)} a currency.")
-    elif draft.currency != "NGN":
-        yield Missing(
-            "currency",
-            f"An amount in naira (it is in {draft.currency[:8]})",
-            "The authority's document has no field for an exchange rate, so only naira can be invoiced for now. "
-            f"Change {_place(draft)} to NGN, or invoice it by hand.",
-        )
     if not draft.lines:
         yield Missing("lines", "At least one line", f"Add the goods or services sold to {_place(draft)}.")
 

@@ -15,11 +15,7 @@ from invoices.approval import KINDS, ApprovalPolicy
 from invoices.authority import codes
 from invoices.drafts import PartyDraft, Seller
 from invoices.qr import KeyFileInvalid, load_public_key
-from invoices.taxes import RATES
 
-TAX_CATEGORIES = [
-    (category, codes.tax_category_name(category)) for category in dict.fromkeys(rate.category for rate in RATES)
-]
 SERVICE_ID_PATTERN = r"^[A-Z0-9]{8}$"
 # It ends in a letter: INV1 + 000001 and INV + 1000001 would be the same number.
 PREFIX_PATTERN = r"^[A-Z0-9]{0,11}[A-Z]$"
@@ -66,8 +62,8 @@ class Business(models.Model):
     payment_terms_days = models.PositiveSmallIntegerField(default=30, validators=[MaxValueValidator(3650)])
     payment_means_code = models.CharField(max_length=3, choices=codes.payment_means, default="30")
     default_tax_category = models.CharField(
-        max_length=20,
-        choices=TAX_CATEGORIES,
+        max_length=30,
+        choices=codes.tax_categories,
         default="STANDARD_VAT",
         blank=True,
         help_text=_("For lines that name none; empty holds such invoices back."),
@@ -95,6 +91,11 @@ class Business(models.Model):
         default=list,
         blank=True,
         help_text=_("Kinds that always wait for a second person: B2B, B2C, B2G, credit note, debit note."),
+    )
+    target_hours = models.PositiveSmallIntegerField(
+        default=24,
+        validators=[MaxValueValidator(24 * 365)],
+        help_text=_("Own target: hours in which what is won is registered where the law names none; 0: no target."),
     )
     email_buyers_since = models.DateTimeField(
         null=True,

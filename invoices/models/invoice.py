@@ -11,7 +11,7 @@ from django.db.models import Count, F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
-from invoices.models.status import REGISTERED, WAITING, Status
+from invoices.models.status import OPEN, REGISTERED, WAITING, Status
 
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
@@ -38,11 +38,11 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         return self.filter(status=Status.READY, needs_approval=True)
 
     def due(self, now: datetime) -> QuerySet[Invoice]:
-        """Return what should be submitted or asked about now, the longest waiting first."""
+        """Return what should be submitted or asked about now, the nearest deadline first."""
         return (
             self.filter(status__in=WAITING, next_attempt_at__lte=now, business__submissions_paused_reason="")
             .exclude(status=Status.READY, needs_approval=True)
-            .order_by("next_attempt_at", "pk")
+            .order_by("deadline_at", "pk")
         )
 
     def abandoned(self, now: datetime) -> QuerySet[Invoice]:
@@ -125,6 +125,20 @@ class Invoice(models.Model):
         related_name="invoices",
         help_text=_("The version of the rules that it was made by; none means the program's own."),
     )
+    tax_rules = models.ForeignKey(
+        "invoices.TaxRulesVersion",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="invoices",
+        help_text=_("The tax rates that its document was made with."),
+    )
+    source_currency = models.CharField(max_length=10, blank=True, help_text=_("What the source sold in."))
+    exchange_rate = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
+    exchange_day = models.DateField(null=True, blank=True)
+    exchange_source = models.CharField(max_length=100, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    deadline_rule = models.CharField(max_length=60, blank=True, help_text=_("The legal rule, or own-target."))
     original = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,
@@ -219,11 +233,17 @@ class Invoice(models.Model):
                 condition=~Q(status__in=WAITING) | Q(next_attempt_at__isnull=False), name="waiting_has_a_time"
             ),
             models.CheckConstraint(
+                condition=Q(exchange_rate=None, exchange_day=None, exchange_source="")
+                | (Q(exchange_rate__gt=0, exchange_day__isnull=False) & ~Q(exchange_source="")),
+                name="an_exchange_rate_is_whole",
+            ),
+            models.CheckConstraint(
                 condition=~Q(status=Status.SUBMITTING) | Q(lease_until__isnull=False), name="submitting_has_a_lease"
             ),
         ]
         indexes = [
-            models.Index(fields=["next_attempt_at", "id"], condition=Q(status__in=WAITING), name="invoice_due"),
+            models.Index(fields=["deadline_at", "id"], condition=Q(status__in=WAITING), name="invoice_by_deadline"),
+            models.Index(fields=["organization", "deadline_at"], condition=Q(status__in=OPEN), name="invoice_at_risk"),
             models.Index(fields=["lease_until"], condition=Q(status=Status.SUBMITTING), name="invoice_leased"),
             models.Index(fields=["organization", "-created_at"], name="invoice_newest"),
             models.Index(fields=["organization", "status"], name="invoice_by_status"),

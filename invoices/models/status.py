@@ -29,6 +29,8 @@ WAITING = (Status.READY, Status.APPROVED, Status.UNKNOWN)
 REGISTERED = (Status.SIGNED, Status.TRANSMITTED, Status.DELIVERED, Status.CREDITED)
 # Numbered and certainly not at the authority: the document may still be made anew under its number.
 REMAKEABLE = (Status.READY, Status.APPROVED, Status.REJECTED, Status.CONFIG_ERROR)
+# Not registered and not given up: a deadline still runs.
+OPEN = (Status.DRAFT, *WAITING, Status.SUBMITTING, Status.REJECTED, Status.CONFIG_ERROR)
 
 # A signature is a fact whenever it becomes known, so it may come late, from a worker that lost its lease. The database
 # wants a hand-in on record for it.

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from invoices.authority.codes import names_by_code
-from invoices.drafts.lines import CATEGORIES, HSN_CODE, ISIC_CODE
+from invoices.drafts.lines import HSN_CODE, ISIC_CODE
 from invoices.rules.content import Rules
 
 LONGEST = 200_000  # characters; thousands of products fit
@@ -82,8 +82,8 @@ def write_rules(rules: Rules) -> dict[str, Any]:
 def _unknown_codes(rules: Rules) -> Iterator[RuleProblem]:
     lines = rules.lines
     for path, value in lines.tax_category.constants():
-        if value not in CATEGORIES:
-            yield RuleProblem(f"lines.tax_category.{path}", f"It must be one of {', '.join(CATEGORIES)}.")
+        if value not in names_by_code("tax_categories"):
+            yield RuleProblem(f"lines.tax_category.{path}", "It is no tax category of the authority's list.")
     for path, value in lines.hsn_code.constants():
         if not HSN_CODE.fullmatch(value):
             yield RuleProblem(f"lines.hsn_code.{path}", "A goods code is written like 9403.20.")

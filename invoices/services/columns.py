@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
+from invoices.deadlines import deadline_of
 from invoices.drafts import InvoiceDraft, Missing
 from invoices.freezing import Frozen
+from invoices.law import Law, Pinned
 from invoices.models import Invoice, InvoiceLine, Status
 from invoices.taxes import Totals
 
@@ -30,6 +32,13 @@ CHANGEABLE = (
     *("allowance_amount", "tax_exclusive_amount", "tax_amount", "tax_inclusive_amount", "payable_amount"),
     *(
         "rule_set",
+        "tax_rules",
+        "source_currency",
+        "exchange_rate",
+        "exchange_day",
+        "exchange_source",
+        "deadline_at",
+        "deadline_rule",
         "missing",
         "draft",
         "snapshot",
@@ -64,8 +73,12 @@ def put_facts(
     stored: dict[str, object],
     missing: Sequence[Missing],
     totals: Totals | None,
+    rate: Pinned | None = None,
 ) -> None:
-    """Put a draft's facts on its invoice. `stored` is the draft as its source gave it, `draft` with the defaults."""
+    """Put a draft's facts on its invoice.
+
+    `stored` is the draft as its source gave it, `draft` the same in the document's terms, converted by `rate`.
+    """
     invoice.source_label, invoice.source_url = draft.source.label, draft.source.url
     invoice.type_code = draft.type_code
     invoice.kind, invoice.currency, invoice.supply_date = draft.kind, draft.currency[:10], draft.supply_date
@@ -73,9 +86,27 @@ def put_facts(
     invoice.buyer_tin = draft.buyer.tin.strip() if draft.buyer else ""
     invoice.draft, invoice.snapshot = stored, draft.snapshot
     invoice.rule_set_id = draft.rule_set_id
+    invoice.source_currency = str(stored.get("currency", ""))[:10]
+    invoice.exchange_rate = rate.rate if rate else None
+    invoice.exchange_day = rate.day if rate else None
+    invoice.exchange_source = rate.source if rate else ""
     invoice.missing = [asdict(each) for each in missing]
     for name in AMOUNTS:
         setattr(invoice, name, getattr(totals, name) if totals else None)
+
+
+def put_deadline(invoice: Invoice, law: Law, target_hours: int, now: datetime) -> None:
+    """Put the moment by which it has to be registered on an invoice whose facts stand."""
+    deadline = deadline_of(
+        kind=invoice.kind,
+        payable=invoice.payable_amount,
+        supplied=invoice.supply_date,
+        known_since=invoice.created_at or now,
+        law=law,
+        target_hours=target_hours,
+    )
+    invoice.deadline_at = deadline.at if deadline else None
+    invoice.deadline_rule = deadline.rule if deadline else ""
 
 
 def put_frozen(invoice: Invoice, frozen: Frozen, now: datetime, *, approval_reason: str) -> None:

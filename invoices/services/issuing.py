@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import structlog
 from django.conf import settings
@@ -21,13 +21,25 @@ from invoices.document import DocumentInvalid
 from invoices.drafts import InvoiceDraft, Missing, Seller, missing_facts, with_defaults
 from invoices.drafts.lines import totals_of
 from invoices.drafts.missing import tax_point
+from invoices.drafts.preparing import Prepared, prepare
 from invoices.freezing import Frozen, freeze
 from invoices.irn import LAGOS, IrnInvalid, in_lagos, number_text
+from invoices.law import Law, Pinned
 from invoices.models import REMAKEABLE, Business, Invoice, InvoiceLine, NumberSeries, Status, VoidedFor
 from invoices.qr import KeyFileInvalid, suffix
-from invoices.services.columns import CHANGEABLE, SOURCE, STANDING, line_rows, put_facts, put_frozen, put_waiting
+from invoices.services.columns import (
+    CHANGEABLE,
+    SOURCE,
+    STANDING,
+    line_rows,
+    put_deadline,
+    put_facts,
+    put_frozen,
+    put_waiting,
+)
+from invoices.services.law import law_in_force, pinned_rate, remember, tax_rules_of
 from invoices.services.proposing import HANDED_IN, compare
-from invoices.taxes import Totals
+from invoices.taxes import TaxRules, Totals
 
 logger = structlog.get_logger(__name__)
 
@@ -57,6 +69,7 @@ class _Work:
     draft: InvoiceDraft
     stored: dict[str, object]
     missing: tuple[Missing, ...]
+    rate: Pinned | None = None
     totals: Totals | None = None
 
 
@@ -137,6 +150,7 @@ class _Desk:
         self.now = now
         self.seller: Seller | None = business.as_seller() if business else None
         self.policy = business.approval_policy if business else ApprovalPolicy()
+        self.law = law_in_force()
         self._series: dict[str, NumberSeries] = {}
         self._works: list[_Work] = []
         self.already: dict[SourceKey, Invoice] = {}  # numbered invoices of what a source was before it was merged
@@ -146,8 +160,9 @@ class _Desk:
         if not _may_be_made(invoice):
             self._compare(invoice, draft)
             return
-        missing = (*self._merged(draft), *missing_facts(draft, self.seller))
-        work = _Work(invoice, with_defaults(draft, self.seller), draft.to_json(), missing)
+        prepared = self._prepared(invoice, draft)
+        missing = (*self._merged(draft), *missing_facts(draft, self.seller), *prepared.missing)
+        work = _Work(invoice, prepared.draft, draft.to_json(), missing, prepared.rate)
         frozen = None if work.missing else self._freeze(work)
         if frozen is not None:
             self._accept(work, frozen)
@@ -159,9 +174,23 @@ class _Desk:
     def _compare(self, invoice: Invoice, draft: InvoiceDraft) -> None:
         if invoice.status not in HANDED_IN or draft.billing_reference is not None or invoice.issue_date is None:
             return
+        prepared = self._prepared(invoice, draft)
+        tax = tax_rules_of(invoice) or self.law.tax
+        totals = None if prepared.missing else totals_of(prepared.draft, self._day(invoice, draft), tax)
+        compare(invoice, prepared.draft, totals)
+
+    def _prepared(self, invoice: Invoice, draft: InvoiceDraft) -> Prepared:
+        """Return the draft in the document's terms; a number's exchange rate stays what it was."""
         complete = with_defaults(draft, self.seller)
-        totals = totals_of(complete, tax_point(invoice.supply_date, invoice.issue_date))
-        compare(invoice, complete, totals)
+        pinned = pinned_rate(invoice) if invoice.number else None
+        return prepare(complete, self.law, self._day(invoice, draft), pinned)
+
+    def _tax(self, invoice: Invoice) -> TaxRules:
+        """Return the rates for an invoice; a note goes by those of what it corrects."""
+        return (tax_rules_of(invoice.original) if invoice.original else None) or self.law.tax
+
+    def _day(self, invoice: Invoice, draft: InvoiceDraft) -> date:
+        return tax_point(draft.supply_date, invoice.issue_date or in_lagos(self.now).date())
 
     def _merged(self, draft: InvoiceDraft) -> tuple[Missing, ...]:
         earlier = self.already.get(draft.source.key)
@@ -188,15 +217,15 @@ class _Desk:
         if invoice.issue_date and invoice.issue_time:
             # The number of a rejected invoice stays, and with it the date that the number ends in.
             issued_at = datetime.combine(invoice.issue_date, invoice.issue_time, tzinfo=LAGOS)
-        stamp = suffix(settings.MBS_QR_SUFFIX, self.now)
+        stamp, tax = suffix(settings.MBS_QR_SUFFIX, self.now), self._tax(invoice)
         try:
-            frozen = freeze(work.draft, self.seller, number=number, issued_at=issued_at, stamp=stamp)
+            frozen = freeze(work.draft, self.seller, number=number, issued_at=issued_at, stamp=stamp, tax=tax)
         except (DocumentInvalid, IrnInvalid, KeyFileInvalid) as problem:
             logger.error("document_refused_by_own_check", source=work.draft.source.key, reason=str(problem))
             work.missing = (_refused(problem),)
             return None
         if frozen is None:
-            work.missing = (_no_rate(work.draft),)
+            work.missing = (_no_rate(work.draft, self.law, self._day(invoice, work.draft)),)
         return frozen
 
     def _accept(self, work: _Work, frozen: Frozen) -> None:
@@ -206,7 +235,10 @@ class _Desk:
         if invoice.number is None:
             self._series[self._prefix(invoice.type_code)].last_number += 1
         work.totals = frozen.totals
-        put_facts(work.invoice, work.draft, stored=work.stored, missing=(), totals=frozen.totals)
+        put_facts(work.invoice, work.draft, stored=work.stored, missing=(), totals=frozen.totals, rate=work.rate)
+        tax = self._tax(invoice)
+        remember(tax)
+        invoice.tax_rules_id = tax.version
         why = self.policy.reason(kind=invoice.kind, type_code=invoice.type_code, payable=frozen.totals.payable_amount)
         put_frozen(work.invoice, frozen, self.now, approval_reason=why)
         self._keep(work)
@@ -214,8 +246,8 @@ class _Desk:
     def _hold(self, work: _Work) -> None:
         invoice = work.invoice
         before = (invoice.draft, invoice.missing, invoice.business_id)
-        work.totals = totals_of(work.draft, tax_point(work.draft.supply_date, in_lagos(self.now).date()))
-        put_facts(invoice, work.draft, stored=work.stored, missing=work.missing, totals=work.totals)
+        work.totals = totals_of(work.draft, self._day(invoice, work.draft), self._tax(invoice))
+        put_facts(invoice, work.draft, stored=work.stored, missing=work.missing, totals=work.totals, rate=work.rate)
         if before != (invoice.draft, invoice.missing, self.business.pk if self.business else None):
             self._keep(work)
 
@@ -241,6 +273,7 @@ class _Desk:
 
     def _keep(self, work: _Work) -> None:
         work.invoice.business = self.business
+        put_deadline(work.invoice, self.law, self.business.target_hours if self.business else 0, self.now)
         work.invoice.updated_at = self.now
         self._works.append(work)
 
@@ -325,12 +358,13 @@ def _merged(draft: InvoiceDraft, earlier: Invoice) -> Missing:
     )
 
 
-def _no_rate(draft: InvoiceDraft) -> Missing:
-    day = f"{draft.supply_date:%d %b %Y}" if draft.supply_date else "that day"
+def _no_rate(draft: InvoiceDraft, law: Law, day: date) -> Missing:
+    unknown = sorted({line.tax_category for line in draft.lines if law.tax.rate_on(line.tax_category, day) is None})
     return Missing(
         "supply_date",
         "A day of supply that the tax rates know",
-        f"No VAT rate is kept for {day}. Correct the date of the {draft.source.kind}, or invoice it by hand.",
+        f"No rate of {', '.join(unknown) or 'tax'} is kept for {day:%d %b %Y}. Correct the date or the tax category of "
+        f"the {draft.source.kind}, or let staff enter the rate in the admin under Tax rates.",
     )
 
 

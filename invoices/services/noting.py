@@ -14,6 +14,7 @@ from invoices.drafts.missing import tax_point
 from invoices.models import REGISTERED, Invoice, InvoiceLine, Status
 from invoices.notes import CREDIT, SOURCE_KIND, NoteInvalid, NoteRequest, Original, note_draft
 from invoices.services.issuing import issue_drafts
+from invoices.services.law import law_in_force, tax_rules_of
 from invoices.services.proposing import answer, balance
 from invoices.taxes import ZERO, Totals
 
@@ -101,7 +102,7 @@ def _checked_totals(original: Invoice, draft: InvoiceDraft) -> Totals:
     """Return the note's sums; raises NoteInvalid when they take back more than is left."""
     if original.issue_date is None or draft.supply_date is None:
         raise NoteInvalid("Only what has a date is credited.")
-    totals = totals_of(draft, draft.supply_date)
+    totals = totals_of(draft, draft.supply_date, tax_rules_of(original) or law_in_force().tax)
     if totals is None or totals.payable_amount <= 0:
         raise NoteInvalid("This note comes to nothing.")
     left = balance(original) if draft.type_code == CREDIT else Decimal("Infinity")

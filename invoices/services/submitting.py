@@ -82,7 +82,7 @@ def submit_due_invoices(
 
 
 def claim_next(organization: Organization | None) -> Claim | None:
-    """Claim the invoice that has waited longest, of one organization or all; None when nothing is due."""
+    """Claim the invoice whose deadline is nearest, of one organization or all; None when nothing is due."""
     with scopes_disabled():
         return _claim(_invoices_of(organization))
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from django import template
+from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from accounts.templatetags.show import badge
-from invoices.models import Invoice, Status
+from invoices.deadlines import OWN_TARGET, SOON, time_left_words
+from invoices.models import OPEN, Invoice, Status
 
 register = template.Library()
 
@@ -39,6 +42,24 @@ SHORT = {
     Status.REJECTED: "Rejected",
     Status.UNKNOWN: "Unknown",
 }
+
+
+@register.simple_tag
+def time_left(invoice: Invoice) -> SafeString | str:
+    """Return the time left to an invoice's deadline, "" for one that is registered, given up or has none."""
+    if invoice.deadline_at is None or invoice.status not in OPEN:
+        return ""
+    now = timezone.now()
+    meaning = "failed" if invoice.deadline_at <= now else "needs" if invoice.deadline_at - now <= SOON else "neutral"
+    return badge(meaning, time_left_words(invoice.deadline_at, now))
+
+
+@register.simple_tag
+def deadline_rule(invoice: Invoice) -> str:
+    """Return what sets an invoice's deadline, in words."""
+    if invoice.deadline_rule == OWN_TARGET:
+        return _("your own target; the law names no hours")
+    return _("the law: consumer receipts above the threshold") if invoice.deadline_rule else ""
 
 
 @register.simple_tag

@@ -10,6 +10,8 @@ from accounts.permissions import ROLES_FOR, Act
 from integrations.models import Connection
 from tests.factories import make_member, make_user
 
+# The same for every tenant.
+LAW = ("TaxRate", "TaxRulesVersion", "LegalRule", "Enforcement", "ExchangeRate")
 TENANTS = [
     model
     for app in ("integrations", "invoices", "crm", "pos")
@@ -17,7 +19,7 @@ TENANTS = [
     # Reached through its connection; of several tenants at once, for workers only; a hash; the authority's own, the
     # same for every tenant.
     if model.__name__
-    not in {"Credential", "WebhookDelivery", "WebhookEventKey", "Breaker", "CodeList", "AuthorityNotice"}
+    not in {"Credential", "WebhookDelivery", "WebhookEventKey", "Breaker", "CodeList", "AuthorityNotice", *LAW}
 ]
 
 

@@ -16,14 +16,25 @@ from unfold.admin import ModelAdmin as ThemedAdmin
 
 import taxpoynt.urls  # noqa: F401 - the addresses are what dresses other packages' admins
 from integrations.models import WebhookDelivery, WebhookEventKey
-from invoices.models import AuthorityNotice, Breaker, CodeList, QrPicture
+from invoices.models import (
+    AuthorityNotice,
+    Breaker,
+    CodeList,
+    Enforcement,
+    ExchangeRate,
+    LegalRule,
+    QrPicture,
+    TaxRate,
+    TaxRulesVersion,
+)
 from tests.admin.world import SECRETS, World
 from tests.factories import make_organization
 
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)
 OURS = ("accounts", "integrations", "invoices", "crm", "pos")
 # A delivery may hold events of several tenants and belongs to none; a key is a hash and says nothing.
-OF_NO_TENANT = {WebhookDelivery, Breaker, AuthorityNotice, CodeList}
+LAW = {Enforcement, ExchangeRate, LegalRule, TaxRate, TaxRulesVersion}
+OF_NO_TENANT = {WebhookDelivery, Breaker, AuthorityNotice, CodeList, *LAW}
 NOT_SHOWN = {WebhookEventKey, QrPicture}
 
 

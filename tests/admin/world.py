@@ -22,6 +22,7 @@ from invoices.models import (
     Breaker,
     Business,
     CodeList,
+    DeadlineAlarm,
     Exchange,
     Invoice,
     PaperSent,
@@ -31,6 +32,7 @@ from invoices.models import (
     Submission,
 )  # fmt: skip
 from invoices.services.issuing import issue_drafts
+from invoices.services.law import enter_rates
 from invoices.services.ruling import save_draft
 from pos.models import Location, Refund, Sale, SaleLine
 from tests.factories import make_member, make_organization
@@ -90,6 +92,8 @@ def make_world(profile: dict[str, Any]) -> World:
     RuleExample.objects.create(
         organization=organization, name="An ordinary deal", snapshot={"external_id": "1"}, expected={"due": "yes"}
     )
+    DeadlineAlarm.objects.create(invoice=invoice, step="late")
+    enter_rates(rows=[("USD", NOON.date(), Decimal("1500.25"))], source="Invented bank", by=None)
     _make_strangers()
     return World(organization, connection, business, deal, invoice, Invoice.objects.get(pk=held.invoice_id))
 

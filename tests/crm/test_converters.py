@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from crm.converters import deal_to_draft, line_discount, money
 from tests.crm.examples import COMPANY, DEAL, LINE, deal_of, deal_with_line
+from tests.invoices.making import TAX
 
 
 def named(deal: object) -> dict[str, str]:
@@ -91,7 +93,11 @@ def test_two_discounts_on_one_line_are_a_question() -> None:
 
 def test_a_tax_rate_that_says_nothing_sure_about_vat_is_a_question() -> None:
     assert "lines.1.tax_category" in named(deal_with_line(tax_category="", tax_rate=Decimal(0)))
-    assert named(deal_with_line(tax_category="", tax_rate=Decimal("7.5"))) == {}
+    standard = deal_with_line(tax_category="", tax_rate=Decimal("7.5"))
+    assert deal_to_draft(standard, connection_id=7, tax=TAX).lines[0].tax_category == "STANDARD_VAT"
+    assert deal_to_draft(standard, connection_id=7, tax=TAX).missing == ()
+    before = deal_to_draft(replace(standard, close_date=date(2019, 1, 1)), connection_id=7, tax=TAX)
+    assert [fact.field for fact in before.missing] == ["lines.1.tax_category"], "no rate is kept for that day"
 
 
 def test_a_line_in_another_currency_is_named() -> None:

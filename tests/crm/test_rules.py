@@ -184,8 +184,9 @@ def test_an_amount_that_the_lines_do_not_make_is_named_when_the_rules_ask() -> N
     assert named(DEAL, amount_must_match=True) == {}
 
 
-def test_prices_with_tax_are_held_and_never_taxed_twice() -> None:
-    assert "prices_include_tax" in named(DEAL, prices_include_tax=True)
+def test_prices_with_tax_are_marked_so_on_the_draft() -> None:
+    draft = deal_to_draft(DEAL, connection_id=7, rules=by({"prices_include_tax": True}))
+    assert (draft.prices_include_tax, draft.missing) == (True, ())
 
 
 @pytest.mark.parametrize(("amount", "quantity", "price"), [("1234.50", "10", "123.45"), ("100", "1", "100.00")])

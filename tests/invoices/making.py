@@ -12,9 +12,15 @@ from typing import Any
 from accounts.models import Organization
 from integrations.models import Connection
 from invoices.drafts import InvoiceDraft, LineDraft, PartyDraft, SourceRef
+from invoices.law import Law, Rule
+from invoices.law_seed import IN_FORCE, LEGAL_RULES, TAX_RATES
 from invoices.models import Business
 from invoices.qr import parse_key_file
+from invoices.taxes import Rate, make_rules
 
+# What a new installation begins with.
+TAX = make_rules(Rate(*row) for row in TAX_RATES)
+LAW = Law(TAX, tuple(Rule(key, value, unit, IN_FORCE, law) for key, value, unit, law, _c, _n in LEGAL_RULES))
 _numbers = itertools.count(1001)
 
 SELLER_PARTY = PartyDraft(

@@ -17,7 +17,7 @@ from invoices.document import DocumentInvalid, Identity, build_document, check_d
 from invoices.drafts import InvoiceDraft, Seller, with_defaults
 from invoices.drafts.lines import totals_of
 from invoices.irn import LAGOS
-from tests.invoices.making import GOODS, SERVICE, day, make_draft
+from tests.invoices.making import GOODS, SERVICE, TAX, day, make_draft
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,7 +28,7 @@ def exact(text: bytes | str) -> Any:
 
 def document_of(draft: InvoiceDraft, seller: Seller, irn: str, issued_at: datetime) -> bytes:
     draft = with_defaults(draft, seller)
-    totals = totals_of(draft, issued_at.date())
+    totals = totals_of(draft, issued_at.date(), TAX)
     assert totals is not None
     return document_bytes(build_document(identity=Identity(irn, issued_at), seller=seller, draft=draft, totals=totals))
 

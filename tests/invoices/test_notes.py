@@ -25,7 +25,7 @@ from invoices.services.submitting import submit_due_invoices, submit_invoice
 from invoices.services.withdrawing import void_invoice, withdraw
 from invoices.taxes import TaxableLine, line_amounts
 from tests.factories import make_member
-from tests.invoices.making import BUYER, GOODS, SERVICE, day, make_draft
+from tests.invoices.making import BUYER, GOODS, SERVICE, TAX, day, make_draft
 from tests.invoices.standing import stand_at
 from tests.sandbox_process import SandboxProcess
 
@@ -223,16 +223,16 @@ def test_a_whole_credit_always_comes_to_just_what_the_invoice_did(lines: list[An
         for line in lines
     ]
     draft = make_draft(lines=tuple(lines), document_discount=Decimal(0), document_charge=charge)
-    totals = totals_of(draft, day("2026-11-20"))
+    totals = totals_of(draft, day("2026-11-20"), TAX)
     assume(totals is not None)  # what comes to nothing was never registered
     original = Original(
         1, 1, "INV1", "INV1-C41D9D42-20261120", day("2026-11-20"), "B2B", "NGN", BUYER, day("2026-11-20"),
         dict(enumerate(zip(lines, amounts, strict=True), 1)), Decimal(0), charge,
     )  # fmt: skip
-    credited = totals_of(note_draft(original, NoteRequest("x"), part="1"), day("2026-11-20"))
+    credited = totals_of(note_draft(original, NoteRequest("x"), part="1"), day("2026-11-20"), TAX)
     assert credited == totals
     by_line = NoteRequest("x", quantities={position: line.quantity for position, line in enumerate(lines, 1)})
-    assert totals_of(note_draft(original, by_line, part="1"), day("2026-11-20")) == totals
+    assert totals_of(note_draft(original, by_line, part="1"), day("2026-11-20"), TAX) == totals
 
 
 def test_the_frozen_lines_make_the_original(signed: Invoice) -> None:

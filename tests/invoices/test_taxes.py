@@ -19,9 +19,9 @@ from invoices.taxes import (
     calculate,
     line_amounts,
     money,
-    rate_on,
     share,
 )
+from tests.invoices.making import TAX
 
 DAY = date(2026, 11, 20)
 CATEGORIES = ["STANDARD_VAT", "ZERO_VAT", "EXEMPTED"]
@@ -50,7 +50,7 @@ def documents(draw: st.DrawFn) -> tuple[list[TaxableLine], Decimal, Decimal]:
 
 
 def totals_of(rows: list[TaxableLine], discount: Decimal = ZERO, charge: Decimal = ZERO) -> Totals:
-    return calculate(rows, document_discount=discount, document_charge=charge, day=DAY)
+    return calculate(rows, document_discount=discount, document_charge=charge, day=DAY, rules=TAX)
 
 
 @given(documents())
@@ -135,10 +135,10 @@ def test_one_rate_over_the_sum_not_the_sum_of_rounded_line_taxes() -> None:
 
 
 def test_the_rate_is_the_one_of_the_day() -> None:
-    assert rate_on("STANDARD_VAT", date(2020, 2, 1)) == Decimal("7.5")
-    assert rate_on("STANDARD_VAT", date(2020, 1, 31)) is None
-    assert rate_on("ZERO_VAT", DAY) == rate_on("EXEMPTED", DAY) == 0
-    assert rate_on("REDUCED_VAT", DAY) is None
+    assert TAX.rate_on("STANDARD_VAT", date(2020, 2, 1)) == Decimal("7.5")
+    assert TAX.rate_on("STANDARD_VAT", date(2020, 1, 31)) is None
+    assert TAX.rate_on("ZERO_VAT", DAY) == TAX.rate_on("EXEMPTED", DAY) == 0
+    assert TAX.rate_on("REDUCED_VAT", DAY) is None
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ PLAIN_PAGES = {
     "connections": "HubSpot",
     "settings": "Business profile",
     "rules": "What holds now",
+    "at_risk": "At risk",
 }
 
 
