@@ -35,6 +35,7 @@ __all__ = ["Converted", "convert", "deal_to_draft", "from_snapshot", "is_due", "
 LAGOS = timezone(timedelta(hours=1))  # no summer time there
 LONGEST_TERMS = 365
 PRICE_PLACES = Decimal("0.000001")  # what the document and the database keep of a price
+FILLED = "filled in by the buyer"
 LINE_FACTS = ("tax_category", "hsn_code", "product_category", "isic_code", "unit_code", "description")
 
 
@@ -145,6 +146,7 @@ class _Conversion:
         deal, fields = self.deal, self.rules.document.buyer
         contact = deal.contacts[0] if deal.contacts else None
         values = {name: self._party_fact(fields, name) for name in BuyerFields.model_fields}
+        self._take_filled(values)
         party = PartyDraft(
             **{
                 **values,
@@ -161,6 +163,19 @@ class _Conversion:
             return party if deal.companies else None
         self.missing += country_problem(values["name"], values["country"], self.provider)
         return party
+
+    def _take_filled(self, values: dict[str, str]) -> None:
+        """Take what the buyer filled in for each fact that is not there, or that the authority would refuse."""
+        filled = self.deal.companies[0].filled if self.deal.companies else {}
+        if not filled:
+            return
+        country = codes.country_code(values["country"])
+        party = PartyDraft(**{**values, "country": country or values["country"]})
+        refused = {each.field.removeprefix("buyer.") for each in party_defects("buyer", "The buyer", party, "")}
+        for name, text in filled.items():
+            if text and name in values and (not values[name] or name in refused):
+                values[name] = text
+                self.origins[f"buyer.{name}"] = Found(text, rule=FILLED)
 
     def _party_fact(self, fields: BuyerFields, name: str) -> str:
         found = fill(getattr(fields, name), self.lookup, f"document.buyer.{name}")

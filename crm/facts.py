@@ -19,7 +19,7 @@ RECORDS: dict[str, type[Any]] = {
     "contact": ContactRecord,
     "line": LineRecord,
 }
-_NOT_FACTS = {"payload", "extra", "lines", "companies", "contacts", "former_ids", "source_updated_at"}
+_NOT_FACTS = {"payload", "extra", "filled", "lines", "companies", "contacts", "former_ids", "source_updated_at"}
 # What rules call pipeline and stage is the id; people know a contact by one name.
 ALIASES = {"deal": {"pipeline": "pipeline_external_id", "stage": "stage_external_id"}}
 FIELDS = {

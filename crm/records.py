@@ -62,6 +62,7 @@ class CompanyRecord:
     source_updated_at: datetime | None
     payload: dict[str, Any]
     extra: dict[str, str] = field(default_factory=dict)  # what rules name beside our own fields, as text
+    filled: dict[str, str] = field(default_factory=dict)  # what the buyer filled in, by its name on the invoice
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,9 @@ def _keep(request: HttpRequest, tried: Tried) -> None:
 def _deal(wanted: str) -> Deal | None:
     if not wanted:
         return None
-    whole = Deal.objects.select_related("company", "contact", "connection").prefetch_related("lines", "aliases")
+    whole = Deal.objects.select_related("company__buyer_facts", "contact", "connection").prefetch_related(
+        "lines", "aliases"
+    )
     found: Deal | None = whole.filter(external_id=wanted).first()
     return found or whole.filter(Q(name__icontains=wanted)).order_by("-close_date", "-pk").first()
 

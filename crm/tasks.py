@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import structlog
 from celery import current_app, shared_task
+from django.db import transaction
 from django_scopes import scope, scopes_disabled
+from kombu.exceptions import OperationalError
 
 from crm.models import Deal
 from crm.services import (
@@ -115,6 +117,18 @@ def invoice_waiting_deals() -> int:
     if count:
         ring_submissions()
     return count
+
+
+def ring_invoicing() -> None:
+    """Ask a worker to invoice what is due once the current transaction commits; the sweep finds it otherwise."""
+    transaction.on_commit(_ring_invoicing)
+
+
+def _ring_invoicing() -> None:
+    try:
+        invoice_waiting_deals.delay()
+    except OperationalError as problem:
+        logger.warning("bell_not_rung", reason=type(problem).__name__)
 
 
 @shared_task(name="crm.tasks.ring_censuses")

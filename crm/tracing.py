@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from crm.converters import FILLED
 from crm.facts import lookup_of
 from crm.records import DealRecord, LineRecord
 from invoices.drafts import InvoiceDraft
@@ -135,6 +136,8 @@ class Tracer:
         return Traced(path, value, PROFILE)
 
     def _found(self, path: str, value: str, found: Found) -> Traced:
+        if found.rule == FILLED:
+            return Traced(path, value, FILLED)
         if found.source:
             return self._from_property(path, value, found.source, found.rule)
         return Traced(path, value, f"{self.rules}: {found.rule}", rule=found.rule)

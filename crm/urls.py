@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from crm import rule_views, views
+from crm import buyer_views, rule_views, views
 
 urlpatterns = [
     path("deals/", views.deals, name="deals"),
     path("deals/<int:pk>/", views.deal, name="deal"),
     path("connections/<int:pk>/write-back/", views.connection_write_back, name="connection_write_back"),
+    path("buyers/", buyer_views.buyers, name="buyers"),
+    path("buyers/<int:pk>/ask/", buyer_views.buyer_ask, name="buyer_ask"),
+    path("buyer/<str:token>/", buyer_views.buyer, name="buyer"),
     path("settings/rules/", rule_views.rules, name="rules"),
     path("settings/rules/new/", rule_views.rule_new, name="rule_new"),
     path("settings/rules/roll-back/", rule_views.rules_roll_back, name="rules_roll_back"),

@@ -18,6 +18,7 @@ from accounts.permissions import Act, require
 from crm.converters import line_discount, money
 from crm.forms import SORTS, DealFilter
 from crm.models import Company, Deal, Owner
+from crm.problems import amount_contradiction
 from crm.readback import to_record
 from crm.records import LineRecord
 from crm.services.explaining import explain_deal
@@ -85,7 +86,7 @@ class LineRow:
 @require(Act.VIEW)
 def deal(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one deal: summary, lines, buyer, its invoice or what it lacks, and what happened."""
-    whole = Deal.objects.select_related("company", "contact", "connection", "write_back").prefetch_related(
+    whole = Deal.objects.select_related("company__buyer_facts", "contact", "connection", "write_back").prefetch_related(
         "lines", "aliases"
     )
     found: Deal = get_object_or_404(whole, pk=pk)
@@ -93,9 +94,11 @@ def deal(request: HttpRequest, pk: int) -> HttpResponse:
     invoice = Invoice.objects.filter(
         source_kind=SOURCE_KIND, connection=found.connection, source_external_id=found.external_id
     ).first()
-    rows = [_line_row(line) for line in to_record(found).lines]
+    record = to_record(found)
+    rows = [_line_row(line) for line in record.lines]
     nets = [row.net for row in rows if row.net is not None]
     context = {
+        "contradiction": amount_contradiction(record, found.connection.name),
         "deal": found,
         "invoice": invoice,
         "rows": rows,

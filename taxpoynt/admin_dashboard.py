@@ -82,6 +82,8 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
             ("crm.pipeline", "view_column"),
             ("crm.owner", "badge"),
             ("crm.census", "balance"),
+            ("crm.buyerlink", "contact_mail"),
+            ("crm.buyerfacts", "assignment_ind"),
         ),
     ),
     (_("Point of sale"), (("pos.sale", "point_of_sale"), ("pos.refund", "undo"), ("pos.location", "store"))),

@@ -1,5 +1,6 @@
 """Deals, the parties around them, and the censuses that prove them complete."""
 
+from crm.models.buyer import BuyerFacts, BuyerLink
 from crm.models.census import Cause, Census, CensusDifference
 from crm.models.deal import (
     Company,
@@ -16,6 +17,8 @@ from crm.models.deal import (
 from crm.models.writeback import WriteBack, WriteState
 
 __all__ = [
+    "BuyerFacts",
+    "BuyerLink",
     "Cause",
     "Census",
     "CensusDifference",

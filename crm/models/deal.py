@@ -89,6 +89,12 @@ class Company(SourceRecord):
     def __str__(self) -> str:
         return self.name or self.external_id
 
+    @property
+    def filled(self) -> dict[str, str]:
+        """Return what the buyer filled in itself; select `buyer_facts` with it."""
+        facts = getattr(self, "buyer_facts", None)
+        return dict(facts.facts) if facts else {}
+
 
 class Contact(SourceRecord):
     """A person at a buyer, or the buyer."""

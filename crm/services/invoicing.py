@@ -117,4 +117,4 @@ def _fresh(connection: Connection, only: Sequence[str], read_now: Collection[str
     """Return due deals that were read a moment ago, locked; those in another worker's hands are passed over."""
     fresh = Q(stored_at__gte=timezone.now() - FRESH) & ~Q(content_hash=TORN) | Q(external_id__in=list(read_now))
     due = _due(connection, only).filter(fresh).select_for_update(skip_locked=True, of=("self",))
-    return due.select_related("company", "contact").prefetch_related("lines", "aliases")
+    return due.select_related("company__buyer_facts", "contact").prefetch_related("lines", "aliases")

@@ -143,7 +143,7 @@ def simulate(
     with scope(organization=organization):
         whole = Deal.objects.filter(pk__gt=after_pk).exclude(close_date__lt=since).order_by("pk")
         rows = list(
-            whole.select_related("company", "contact", "connection").prefetch_related("lines", "aliases")[
+            whole.select_related("company__buyer_facts", "contact", "connection").prefetch_related("lines", "aliases")[
                 : SIMULATED_AT_ONCE + 1
             ]
         )

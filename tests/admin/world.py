@@ -13,7 +13,18 @@ from django.utils import timezone
 from django_celery_beat.models import ClockedSchedule, IntervalSchedule, SolarSchedule
 
 from accounts.models import Organization
-from crm.models import Census, CensusDifference, Company, Contact, Deal, DealLine, Owner, Pipeline
+from crm.models import (
+    BuyerFacts,
+    BuyerLink,
+    Census,
+    CensusDifference,
+    Company,
+    Contact,
+    Deal,
+    DealLine,
+    Owner,
+    Pipeline,
+)
 from integrations.base.auth import CredentialManager, Tokens
 from integrations.models import Connection, Quarantine, RunStatus, SyncCursor, SyncRun, WebhookDelivery, WebhookEvent
 from integrations.services.connections import schedule_nightly_sync
@@ -126,6 +137,8 @@ def _make_deal(organization: Organization, connection: Connection) -> Deal:
         contact=contact, payload={"properties": {"dealname": "Forty chairs <b>"}}, url="javascript:alert(1)",
         **record,
     )  # fmt: skip
+    BuyerFacts.objects.create(company=company, facts={"tin": "90055555-0001"}, filled_at=NOON)
+    BuyerLink.objects.create(organization=organization, company=company, expires_at=timezone.now() + timedelta(days=14))
     DealLine.objects.create(
         connection=connection, deal=deal, external_id="801", name="Chair", quantity=Decimal(40),
         unit_price=Decimal(31250), amount=Decimal(1250000), currency="NGN",
