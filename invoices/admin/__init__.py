@@ -9,6 +9,7 @@ from invoices.admin.law import (
     EnforcementAdmin,
     ExchangeRateAdmin,
     LegalRuleAdmin,
+    SellerVersionAdmin,
     TaxRateAdmin,
     TaxRulesVersionAdmin,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "NumberSeriesAdmin",
     "PaperSentAdmin",
     "ProposalAdmin",
+    "SellerVersionAdmin",
     "SubmissionAdmin",
     "TaxRateAdmin",
     "TaxRulesVersionAdmin",

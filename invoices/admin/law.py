@@ -20,6 +20,7 @@ from invoices.models import (
     Enforcement,
     ExchangeRate,
     LegalRule,
+    SellerVersion,
     TaxRate,
     TaxRulesVersion,
 )
@@ -162,3 +163,19 @@ class DeadlineAlarmAdmin(EvidenceAdmin):
     def show_organization(self, row: DeadlineAlarm) -> str:
         """Return whose it is."""
         return str(row.invoice.organization)
+
+
+@admin.register(SellerVersion)
+class SellerVersionAdmin(EvidenceAdmin):
+    """Sellers as documents were made with them."""
+
+    list_display = ("version", "business", "first_used_at")
+    list_filter = (organizations("business__organization"),)
+    list_select_related = ("business",)
+    fields = ("version", "business", "first_used_at", "show_content")
+    readonly_fields = fields
+
+    @display(description=_("Facts"))
+    def show_content(self, row: SellerVersion) -> str | SafeString:
+        """Return the facts, folded."""
+        return folded(row.content)

@@ -11,6 +11,7 @@ from invoices.models.move import InvoiceMove
 from invoices.models.paper import PaperSent, Post, QrPicture
 from invoices.models.proposal import Proposal, ProposalState
 from invoices.models.rules import RuleEvent, RuleExample, RuleSet, RuleStatus
+from invoices.models.seller_version import SellerVersion
 from invoices.models.status import MOVES, OPEN, REGISTERED, REMAKEABLE, WAITING, Status
 from invoices.models.submission import Step, Submission
 
@@ -46,6 +47,7 @@ __all__ = [
     "RuleExample",
     "RuleSet",
     "RuleStatus",
+    "SellerVersion",
     "Stage",
     "Status",
     "Step",

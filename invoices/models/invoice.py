@@ -133,6 +133,15 @@ class Invoice(models.Model):
         related_name="invoices",
         help_text=_("The tax rates that its document was made with."),
     )
+    seller_version = models.ForeignKey(
+        "invoices.SellerVersion",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,  # looked up from the invoice only
+        help_text=_("The seller's facts that its document was made with."),
+    )
     source_currency = models.CharField(max_length=10, blank=True, help_text=_("What the source sold in."))
     exchange_rate = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     exchange_day = models.DateField(null=True, blank=True)

@@ -33,6 +33,7 @@ CHANGEABLE = (
     *(
         "rule_set",
         "tax_rules",
+        "seller_version",
         "source_currency",
         "exchange_rate",
         "exchange_day",
