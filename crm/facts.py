@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, get_type_hints
 
 from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord
@@ -106,11 +107,19 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> DealRecord:
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value) if each.name != "payload"}
+    if value is None or isinstance(value, str | int):  # most values, so they come first
+        return value
+    if isinstance(value, Decimal | date | datetime):
+        return str(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Decimal | date | datetime) else value
+    names = _snapshot_names(type(value))
+    return {name: _plain(getattr(value, name)) for name in names} if names else value
+
+
+@cache
+def _snapshot_names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind) if each.name != "payload") if is_dataclass(kind) else ()
 
 
 def _record(record_class: type[Any], data: Mapping[str, Any]) -> Any:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from invoices.services import alarming, codelists, exchange_requests, issuing, law, mailing, submitting
+from invoices.services import alarming, codelists, exchange_requests, issuing, law, mailing, recounting, submitting
 
 logger = structlog.get_logger(__name__)
 
@@ -73,6 +73,17 @@ def tell_deadlines() -> None:
     told = alarming.tell_deadlines()
     if told:
         logger.info("deadlines_told", invoices=told)
+
+
+@shared_task(name="invoices.tasks.recount_deadlines")
+def recount_deadlines() -> None:
+    """Give open invoices their deadlines anew."""
+    logger.info("deadlines_recounted", moved=recounting.recount_deadlines())
+
+
+def ring_recount() -> None:
+    """Ask a worker to give open invoices their deadlines anew once the current transaction commits."""
+    transaction.on_commit(partial(_ring, recount_deadlines))
 
 
 def ring_rates() -> None:

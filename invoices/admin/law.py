@@ -25,7 +25,7 @@ from invoices.models import (
     TaxRulesVersion,
 )
 from invoices.services.law import RatesUnreadable, enter_rates, read_rates
-from invoices.tasks import ring_rates
+from invoices.tasks import ring_rates, ring_recount
 
 
 @admin.register(TaxRate)
@@ -80,6 +80,11 @@ class LegalRuleAdmin(TenantAdmin):
     list_display = ("key", "value", "unit", "since", "confidence", "law")
     list_filter = ("key", "confidence")
     search_fields = ("key", "law", "note")
+
+    def save_model(self, request: HttpRequest, obj: LegalRule, form: Any, change: bool) -> None:
+        """Let the deadlines of open invoices follow."""
+        super().save_model(request, obj, form, change)
+        ring_recount()
 
 
 @admin.register(Enforcement)

@@ -227,7 +227,9 @@ class _Desk:
             work.missing = (_refused(problem),)
             return None
         if frozen is None:
-            work.missing = (_no_rate(work.draft, self.law, self._day(invoice, work.draft)),)
+            # In the terms of the document it may be more than can be invoiced; else its categories have no rate.
+            found = missing_facts(work.draft, self.seller)
+            work.missing = found or (_no_rate(work.draft, self.law, self._day(invoice, work.draft)),)
         return frozen
 
     def _accept(self, work: _Work, frozen: Frozen) -> None:

@@ -15,9 +15,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taxpoynt.settings")
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 django.setup()
 
-from tests.benchmarks import backfill, conversion, paper, refreshes, webhooks  # noqa: E402 - after Django is set up
+from tests.benchmarks import backfill, conversion, paper, refreshes, sums, webhooks  # noqa: E402 - after Django is set up
 
-NAMES = ("conversion", "paper", "backfill", "paced", "refreshes", "webhooks")
+NAMES = ("conversion", "sums", "paper", "backfill", "paced", "refreshes", "webhooks")
 
 
 def main() -> int:
@@ -32,6 +32,8 @@ def main() -> int:
     started = perf_counter()
     if "conversion" in names:
         conversion.run()
+    if "sums" in names:
+        sums.run()
     if "paper" in names:
         paper.run()
     if "backfill" in names:
