@@ -113,7 +113,7 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    names = _snapshot_names(type(value))
+    names = _snapshot_names(type(value))  # type: ignore[arg-type]  # a class is hashable, whatever it is of
     return {name: _plain(getattr(value, name)) for name in names} if names else value
 
 

@@ -100,3 +100,23 @@ def test_a_rate_to_come_can_be_corrected_until_an_invoice_uses_it(
     coming.delete()
     with pytest.raises(IntegrityError), transaction.atomic():
         TaxRate.objects.filter(category="STANDARD_VAT").update(percent=10)
+
+
+@pytest.mark.parametrize(("foreign", "currency"), [("convert", "NGN"), ("keep", "USD")])
+def test_an_invoice_has_its_amounts_in_naira_in_either_currency(
+    business: Business, issue: Callable[..., Invoice], settings: Any, foreign: str, currency: str
+) -> None:
+    settings.MBS_FOREIGN_CURRENCY = foreign
+    enter_rates(rows=[("USD", SUPPLIED, Decimal(1500))], source="Invented bank", by=None)
+    line = replace(SERVICE, unit_price=Decimal(40))
+    invoice = issue(currency="USD", supply_date=SUPPLIED, lines=(line,), document_discount=Decimal(0), kind="B2C")
+    assert (invoice.currency, invoice.naira_amount, invoice.naira_tax) == (currency, 64_500, 4_500)
+    assert invoice.deadline_rule == "b2c-report-hours"  # 43 dollars are above a threshold of naira
+    plain = issue()
+    assert (plain.naira_amount, plain.naira_tax) == (plain.payable_amount, plain.tax_amount)
+
+
+def test_without_a_rate_the_naira_are_not_known(business: Business, issue: Callable[..., Invoice]) -> None:
+    held = issue(currency="USD", supply_date=SUPPLIED)
+    assert (held.status, held.currency, held.naira_amount) == (Status.DRAFT, "USD", None)
+    assert held.payable_amount is not None

@@ -9,16 +9,16 @@ DECLARE
 BEGIN
     IF OLD.number IS NOT NULL AND NOT (NEW.status = 'ready' AND OLD.status = ANY (remakeable)) AND
        (NEW.tax_rules_id, NEW.seller_version_id, NEW.rule_set_id, NEW.source_currency, NEW.exchange_rate,
-        NEW.exchange_day, NEW.exchange_source) IS DISTINCT FROM
+        NEW.exchange_day, NEW.exchange_source, NEW.naira_amount, NEW.naira_tax) IS DISTINCT FROM
        (OLD.tax_rules_id, OLD.seller_version_id, OLD.rule_set_id, OLD.source_currency, OLD.exchange_rate,
-        OLD.exchange_day, OLD.exchange_source) THEN
+        OLD.exchange_day, OLD.exchange_source, OLD.naira_amount, OLD.naira_tax) THEN
         RAISE EXCEPTION 'What invoice % was made with is frozen in status %.', OLD.number, OLD.status
             USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER invoices_guard_made_with BEFORE UPDATE OF tax_rules_id, seller_version_id, rule_set_id, source_currency,
-    exchange_rate, exchange_day, exchange_source ON invoices_invoice
+    exchange_rate, exchange_day, exchange_source, naira_amount, naira_tax ON invoices_invoice
     FOR EACH ROW EXECUTE FUNCTION invoices_guard_made_with();
 
 CREATE FUNCTION invoices_guard_seller_version() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -62,6 +62,6 @@ DROP FUNCTION invoices_guard_seller_version();
 class Migration(migrations.Migration):
     """Triggers, because no constraint can look at what a row was before."""
 
-    dependencies = [("invoices", "0020_seller_versions")]
+    dependencies = [("invoices", "0021_naira_amounts")]
 
     operations = [migrations.RunSQL(GUARD, UNGUARD)]
