@@ -28,6 +28,7 @@ ROUTES = [
     ("pos.*", {"queue": HIGH}),  # a sale must never wait behind a nightly backfill
     ("crm.*sync_*_deals", {"queue": BATCH}),
     ("crm.*preview_*", {"queue": BATCH}),
+    ("invoices.tasks.reconciliation_of", {"queue": BATCH}),
     ("crm.tasks.*_of", {"queue": BATCH}),  # whole accounts: a sync, a preview, a census
     ("crm.tasks.write_back_*", {"queue": BATCH}),
     ("*.prune_*", {"queue": BATCH}),
@@ -55,6 +56,7 @@ NIGHTLY = {
     "refresh-code-lists": ("invoices.tasks.refresh_code_lists", crontab(hour="1", minute="30")),
     # The bell rings when a rate is entered; this is for the one that nobody heard.
     "retry-waiting-for-rates": ("invoices.tasks.retry_waiting_for_rates", crontab(hour="5", minute="0")),
+    "ring-reconciliations": ("invoices.tasks.ring_reconciliations", crontab(hour="5", minute="30")),
     "ring-censuses": ("crm.tasks.ring_censuses", crontab(hour="4", minute="30")),
 }
 PERIODIC: dict[str, dict[str, Any]] = {

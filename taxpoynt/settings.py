@@ -55,6 +55,8 @@ CONNECTORS = ["crm.hubspot.connector.HubSpotConnector"]
 TAX_AUTHORITY = "invoices.authority.mbs.MBSAuthority"
 # Who reads a kind of source again before its held invoices are tried, where what is stored is too old.
 HELD_SOURCES = {"deal": "crm.services.invoicing.retry_held"}
+# Who tells what a kind of source asks to be invoiced, for the reconciliation.
+RECONCILED_SOURCES = ["crm.services.asking.deals_between"]
 
 HUBSPOT_API_BASE = env.str("HUBSPOT_API_BASE", "https://api.hubapi.com").rstrip("/")
 HUBSPOT_APP_BASE = env.str("HUBSPOT_APP_BASE", "https://app.hubspot.com").rstrip("/")

@@ -13,6 +13,7 @@ from invoices.admin.law import (
     TaxRulesVersionAdmin,
 )
 from invoices.admin.paper import PaperSentAdmin
+from invoices.admin.reconciliation import DifferenceAdmin, ReconciliationAdmin
 from invoices.admin.standing import BreakerAdmin, ProposalAdmin
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "BusinessAdmin",
     "CodeListAdmin",
     "DeadlineAlarmAdmin",
+    "DifferenceAdmin",
     "EnforcementAdmin",
     "ExchangeAdmin",
     "ExchangeRateAdmin",
@@ -29,6 +31,7 @@ __all__ = [
     "NumberSeriesAdmin",
     "PaperSentAdmin",
     "ProposalAdmin",
+    "ReconciliationAdmin",
     "SubmissionAdmin",
     "TaxRateAdmin",
     "TaxRulesVersionAdmin",

@@ -10,6 +10,7 @@ from invoices.models.legal import Confidence, Enforcement, ExchangeRate, LegalRu
 from invoices.models.move import InvoiceMove
 from invoices.models.paper import PaperSent, Post, QrPicture
 from invoices.models.proposal import Proposal, ProposalState
+from invoices.models.reconciliation import Difference, DifferenceState, Reconciliation, RunState
 from invoices.models.rules import RuleEvent, RuleExample, RuleSet, RuleStatus
 from invoices.models.status import MOVES, OPEN, REGISTERED, REMAKEABLE, WAITING, Status
 from invoices.models.submission import Step, Submission
@@ -27,6 +28,8 @@ __all__ = [
     "CodeList",
     "Confidence",
     "DeadlineAlarm",
+    "Difference",
+    "DifferenceState",
     "Enforcement",
     "Exchange",
     "ExchangeCall",
@@ -42,10 +45,12 @@ __all__ = [
     "ProposalState",
     "Purpose",
     "QrPicture",
+    "Reconciliation",
     "RuleEvent",
     "RuleExample",
     "RuleSet",
     "RuleStatus",
+    "RunState",
     "Stage",
     "Status",
     "Step",
