@@ -20,7 +20,7 @@ CAUSES = {
     Cause.NOT_INVOICED: _("Not invoiced"),
     Cause.NOT_DUE: _("Invoiced, and not asked for any more"),
     Cause.CHANGED: _("The source has changed since"),
-    Cause.NOT_ASKED: _("The authority could not be asked"),
+    Cause.NOT_ASKED: _("Signed, and not confirmed by the authority's list yet"),
     Cause.ABSENT: _("Signed here, and the authority does not list it"),
     Cause.DIFFERS: _("The authority holds another amount"),
     Cause.STRANGER: _("The authority lists it, and it is unknown here"),

@@ -137,17 +137,22 @@ class _Run:
 
     def _paper(self, row: dict[str, Any], theirs: dict[int, Decimal]) -> Paper:
         is_registered = row["status"] in REGISTERED
-        is_listed_by_now = is_registered and row["signed_at"] and row["signed_at"] < self.signed_before
-        listed = self._listed(row["issue_date"]) if is_listed_by_now else None
         return Paper(
             pk=row["pk"],
             status=row["status"],
             is_credit=row["type_code"] == CREDIT,
             payable=row["payable_amount"],
             is_registered=is_registered,
-            is_there=None if listed is None else row["irn"] in listed,
+            is_there=self._is_there(row) if is_registered else None,
             held_there=theirs.get(row["pk"]),
         )
+
+    def _is_there(self, row: dict[str, Any]) -> bool | None:
+        """Tell whether the authority lists a signed number; None where it cannot be asked, or is too fresh to miss."""
+        listed = self._listed(row["issue_date"])
+        if listed is None:
+            return None
+        return row["irn"] in listed or (None if row["signed_at"] >= self.signed_before else False)
 
     def _amounts_there(self, ids: list[int]) -> dict[int, Decimal]:
         """Return the amounts to be paid of the authority's copies that differ from ours; its list tells none."""

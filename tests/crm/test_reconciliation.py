@@ -179,6 +179,15 @@ def test_what_people_explained_stays_explained_while_its_amount_is_the_same(worl
     assert difference.state == DifferenceState.OPEN
 
 
+def test_what_was_signed_a_moment_ago_is_not_missed_yet(world: Connection, monkeypatch: Any) -> None:
+    invoice = signed()
+    monkeypatch.setattr(reconciling, "LAG", reconciling.timedelta(minutes=5))
+    with unguarded():
+        Invoice.objects.filter(pk=invoice.pk).update(irn="NEWER00001-C41D9D42-20261120")
+    run(world)
+    assert differences(invoice) == {Cause.NOT_ASKED: invoice.payable_amount}
+
+
 def test_two_runs_of_one_organization_do_not_meet(world: Connection) -> None:
     with other_session() as session:
         session.execute("SELECT pg_advisory_lock(%s, %s)", (reconciling.LOCK, world.organization_id))
