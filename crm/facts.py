@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, get_type_hints
 
 from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord
@@ -21,6 +22,9 @@ RECORDS: dict[str, type[Any]] = {
 }
 _NOT_FACTS = {"payload", "extra", "filled", "lines", "companies", "contacts", "former_ids", "source_updated_at"}
 # What rules call pipeline and stage is the id; people know a contact by one name.
+_SHOWN = {
+    record: tuple(field.name for field in fields(record) if field.name != "payload") for record in RECORDS.values()
+}
 ALIASES = {"deal": {"pipeline": "pipeline_external_id", "stage": "stage_external_id"}}
 FIELDS = {
     kind: frozenset({field.name for field in fields(record)} - _NOT_FACTS)
@@ -64,19 +68,26 @@ def lookup_of(deal: DealRecord, line: LineRecord | None = None) -> Lookup:
     }
 
     def lookup(path: str) -> str:
-        kind, _, name = path.partition(".")
+        kind, name, is_own = _place(path)
         record = found.get(kind)
-        return "" if record is None else _text(kind, record, name)
+        if record is None:
+            return ""
+        return _text(kind, record, name) if is_own else str(record.extra.get(name, ""))
 
     return lookup
 
 
+@cache
+def _place(path: str) -> tuple[str, str, bool]:
+    """Return (kind of record, attribute or property, whether it is a field of ours)."""
+    kind, _, name = path.partition(".")
+    return kind, ALIASES.get(kind, {}).get(name, name), name in FIELDS.get(kind, ())
+
+
 def _text(kind: str, record: Any, name: str) -> str:
-    if name not in FIELDS[kind]:
-        return str(record.extra.get(name, ""))
-    if name == "full_name":
+    if name == "full_name" and kind == "contact":
         return f"{record.first_name} {record.last_name}".strip()
-    value = getattr(record, ALIASES.get(kind, {}).get(name, name))
+    value = getattr(record, name)
     if isinstance(value, str):
         return value
     match value:
@@ -106,11 +117,16 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> DealRecord:
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value) if each.name != "payload"}
-    if isinstance(value, tuple):
+    # By exact class, the commonest first: a backfill does this for every value of every deal.
+    kind = type(value)
+    if kind is str or value is None or kind is bool or kind is int:
+        return value
+    if kind is Decimal or kind is date or kind is datetime:
+        return str(value)
+    if kind is tuple:
         return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Decimal | date | datetime) else value
+    names = _SHOWN.get(kind)
+    return value if names is None else {name: _plain(getattr(value, name)) for name in names}
 
 
 def _record(record_class: type[Any], data: Mapping[str, Any]) -> Any:

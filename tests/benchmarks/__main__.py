@@ -17,7 +17,7 @@ django.setup()
 
 from tests.benchmarks import backfill, conversion, paper, refreshes, webhooks  # noqa: E402 - after Django is set up
 
-NAMES = ("conversion", "paper", "backfill", "paced", "refreshes", "webhooks")
+NAMES = ("conversion", "sums", "paper", "backfill", "paced", "refreshes", "webhooks")
 
 
 def main() -> int:
@@ -25,6 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which; all by default")
     parser.add_argument("--deals", type=int, default=10_000, help="deals of the backfill")
+    parser.add_argument("--sums", type=int, default=100_000, help="random invoices whose sums are checked")
     parser.add_argument("--seconds", type=int, default=60, help="how long webhooks are sent, twice")
     options = parser.parse_args()
     names = options.names or list(NAMES)
@@ -32,6 +33,8 @@ def main() -> int:
     started = perf_counter()
     if "conversion" in names:
         conversion.run()
+    if "sums" in names:
+        conversion.run_sums(options.sums)
     if "paper" in names:
         paper.run()
     if "backfill" in names:
