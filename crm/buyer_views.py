@@ -97,7 +97,7 @@ def _page(request: HttpRequest, context: dict[str, object], status: int = 200) -
     """Return the page, which no search engine lists, and whose address no link of it gives away."""
     answer = render(request, "crm/buyer.html", context, status=status)
     answer["X-Robots-Tag"] = "noindex"
-    answer["Referrer-Policy"] = "no-referrer"
+    answer["Referrer-Policy"] = "same-origin"  # with less, browsers send no origin and the form is refused
     return answer
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal, localcontext
 
@@ -28,6 +28,7 @@ from invoices.drafts.missing import party_defects
 from invoices.rules import Found, Rules, default_rules
 from invoices.rules.applying import NOWHERE, Lookup, all_hold, by_default, fill, fill_line, kind_of
 from invoices.rules.content import BuyerFields
+from invoices.rules.wording import BUYER
 from invoices.taxes import TaxRules
 
 __all__ = ["Converted", "convert", "deal_to_draft", "from_snapshot", "is_due", "line_discount", "money", "to_snapshot"]
@@ -115,6 +116,7 @@ class _Conversion:
         lines = tuple(self._line(line, number) for number, line in enumerate(deal.lines, 1))
         self.missing += discount_problem(deal, self.provider)
         self._check_whole()
+        supply_date, terms = self._day("supply_date"), self._terms()
         draft = InvoiceDraft(
             source=SourceRef(connection_id, "deal", deal.external_id, "1", deal.name, deal.url, deal.former_ids),
             kind=kind,  # type: ignore[arg-type]
@@ -123,18 +125,18 @@ class _Conversion:
             lines=lines,
             document_discount=money(deal.document_discount or ZERO),
             document_charge=ZERO,
-            supply_date=self._day("supply_date"),
+            supply_date=supply_date,
             note=self._header("note"),
-            missing=(),
+            missing=tuple(self.missing),
             snapshot=to_snapshot(deal),
             buyer_reference=self._header("buyer_reference"),
             order_reference=self._header("order_reference"),
             payment_terms_note=self._header("payment_terms_note"),
-            payment_terms_days=self._terms(),
+            payment_terms_days=terms,
             prices_include_tax=self.rules.prices_include_tax,
             rule_set_id=rule_set_id,
         )
-        return Converted(replace(draft, missing=tuple(self.missing)), self.origins)
+        return Converted(draft, self.origins)
 
     def _header(self, name: str) -> str:
         found = fill(getattr(self.rules.document, name), self.lookup, f"document.{name}")
@@ -145,7 +147,7 @@ class _Conversion:
     def _buyer(self, kind: str) -> PartyDraft | None:
         deal, fields = self.deal, self.rules.document.buyer
         contact = deal.contacts[0] if deal.contacts else None
-        values = {name: self._party_fact(fields, name) for name in BuyerFields.model_fields}
+        values = {name: self._party_fact(fields, name) for name in BUYER}
         self._take_filled(values)
         party = PartyDraft(
             **{

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -22,6 +22,9 @@ RECORDS: dict[str, type[Any]] = {
 }
 _NOT_FACTS = {"payload", "extra", "filled", "lines", "companies", "contacts", "former_ids", "source_updated_at"}
 # What rules call pipeline and stage is the id; people know a contact by one name.
+_SHOWN = {
+    record: tuple(field.name for field in fields(record) if field.name != "payload") for record in RECORDS.values()
+}
 ALIASES = {"deal": {"pipeline": "pipeline_external_id", "stage": "stage_external_id"}}
 FIELDS = {
     kind: frozenset({field.name for field in fields(record)} - _NOT_FACTS)
@@ -65,19 +68,26 @@ def lookup_of(deal: DealRecord, line: LineRecord | None = None) -> Lookup:
     }
 
     def lookup(path: str) -> str:
-        kind, _, name = path.partition(".")
+        kind, name, is_own = _place(path)
         record = found.get(kind)
-        return "" if record is None else _text(kind, record, name)
+        if record is None:
+            return ""
+        return _text(kind, record, name) if is_own else str(record.extra.get(name, ""))
 
     return lookup
 
 
+@cache
+def _place(path: str) -> tuple[str, str, bool]:
+    """Return (kind of record, attribute or property, whether it is a field of ours)."""
+    kind, _, name = path.partition(".")
+    return kind, ALIASES.get(kind, {}).get(name, name), name in FIELDS.get(kind, ())
+
+
 def _text(kind: str, record: Any, name: str) -> str:
-    if name not in FIELDS[kind]:
-        return str(record.extra.get(name, ""))
-    if name == "full_name":
+    if name == "full_name" and kind == "contact":
         return f"{record.first_name} {record.last_name}".strip()
-    value = getattr(record, ALIASES.get(kind, {}).get(name, name))
+    value = getattr(record, name)
     if isinstance(value, str):
         return value
     match value:
@@ -107,19 +117,16 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> DealRecord:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | int):  # most values, so they come first
+    # By exact class, the commonest first: a backfill does this for every value of every deal.
+    kind = type(value)
+    if kind is str or value is None or kind is bool or kind is int:
         return value
-    if isinstance(value, Decimal | date | datetime):
+    if kind is Decimal or kind is date or kind is datetime:
         return str(value)
-    if isinstance(value, tuple):
+    if kind is tuple:
         return [_plain(item) for item in value]
-    names = _snapshot_names(type(value))  # type: ignore[arg-type]  # a class is hashable, whatever it is of
-    return {name: _plain(getattr(value, name)) for name in names} if names else value
-
-
-@cache
-def _snapshot_names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(kind) if each.name != "payload") if is_dataclass(kind) else ()
+    names = _SHOWN.get(kind)
+    return value if names is None else {name: _plain(getattr(value, name)) for name in names}
 
 
 def _record(record_class: type[Any], data: Mapping[str, Any]) -> Any:

@@ -26,12 +26,17 @@ HUNDRED = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a deal that are due by a day, the day of the next one that is not (None without one), and what the
-    whole deal comes to before tax (None while it cannot be added up)."""
+    """The parts of a deal that are due by a day, the day of the next one that is not (None without one), and the draft
+    of the whole deal."""
 
     due: tuple[Converted, ...]
     next_on: date | None = None
-    total: Decimal | None = None
+    whole: InvoiceDraft | None = None
+
+    @property
+    def total(self) -> Decimal | None:
+        """Return what the whole deal comes to before tax, None while it cannot be added up."""
+        return total_of(self.whole) if self.whole else None
 
 
 class CannotSplit(ValueError):
@@ -48,7 +53,7 @@ def split(whole: Converted, deal: DealRecord, rules: Rules, *, today: date | Non
     A deal that cannot be parted stays one held draft that says why.
     """
     if not rules.milestones:
-        return Parts((whole,), total=total_of(whole.draft))
+        return Parts((whole,), whole=whole.draft)
     with localcontext(EXACT):
         try:
             total = _net_of(whole.draft)
@@ -65,7 +70,7 @@ def split(whole: Converted, deal: DealRecord, rules: Rules, *, today: date | Non
                 later.append(day)
             elif part.draft.lines:
                 due.append(part)
-    return Parts(tuple(due), min(later, default=None), total)
+    return Parts(tuple(due), min(later, default=None), whole.draft)
 
 
 def total_of(draft: InvoiceDraft) -> Decimal | None:

@@ -12,7 +12,17 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from invoices.services import alarming, codelists, exchange_requests, issuing, law, mailing, recounting, submitting
+from invoices.services import (
+    alarming,
+    codelists,
+    exchange_requests,
+    issuing,
+    law,
+    mailing,
+    reconciling,
+    recounting,
+    submitting,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -86,6 +96,24 @@ def ring_recount() -> None:
     transaction.on_commit(partial(_ring, recount_deadlines))
 
 
+@shared_task(name="invoices.tasks.reconciliation_of")
+def reconciliation_of(organization_id: int, user_id: int | None = None) -> None:
+    """Reconcile one organization; at night its owners hear of what is new."""
+    reconciling.reconcile_and_tell(organization_id=organization_id, user_id=user_id)
+
+
+@shared_task(name="invoices.tasks.ring_reconciliations")
+def ring_reconciliations() -> None:
+    """Ring for every organization that has a business profile."""
+    for organization_id in reconciling.organizations_to_reconcile():
+        reconciliation_of.delay(organization_id)
+
+
+def ring_reconciliation(organization_id: int, user_id: int) -> None:
+    """Ask a worker to reconcile one organization once the current transaction commits."""
+    transaction.on_commit(partial(_ring, reconciliation_of, organization_id, user_id))
+
+
 def ring_rates() -> None:
     """Ask a worker to try what waits for an exchange rate once the current transaction commits."""
     transaction.on_commit(partial(_ring, retry_waiting_for_rates))
@@ -109,8 +137,8 @@ def ring_submissions() -> None:
     transaction.on_commit(partial(_ring, submit_due_invoices))
 
 
-def _ring(task: Any) -> None:
+def _ring(task: Any, *arguments: Any) -> None:
     try:
-        task.delay()
+        task.delay(*arguments)
     except OperationalError as problem:
         logger.warning("bell_not_rung", reason=type(problem).__name__)

@@ -46,6 +46,8 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
             ("invoices.papersent", "mail"),
             ("invoices.authoritynotice", "campaign"),
             ("invoices.codelist", "list_alt"),
+            ("invoices.reconciliation", "balance"),
+            ("invoices.difference", "difference"),
             ("invoices.proposal", "published_with_changes"),
             ("invoices.breaker", "power_off"),
         ),

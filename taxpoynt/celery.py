@@ -28,6 +28,7 @@ ROUTES = [
     ("pos.*", {"queue": HIGH}),  # a sale must never wait behind a nightly backfill
     ("crm.*sync_*_deals", {"queue": BATCH}),
     ("crm.*preview_*", {"queue": BATCH}),
+    ("invoices.tasks.reconciliation_of", {"queue": BATCH}),
     ("crm.tasks.*_of", {"queue": BATCH}),  # whole accounts: a sync, a preview, a census
     ("crm.tasks.write_back_*", {"queue": BATCH}),
     ("*.prune_*", {"queue": BATCH}),
@@ -57,6 +58,7 @@ NIGHTLY = {
     "retry-waiting-for-rates": ("invoices.tasks.retry_waiting_for_rates", crontab(hour="5", minute="0")),
     # So it is with a change of law; and invoices from before deadlines were kept get theirs.
     "recount-deadlines": ("invoices.tasks.recount_deadlines", crontab(hour="0", minute="30")),
+    "ring-reconciliations": ("invoices.tasks.ring_reconciliations", crontab(hour="5", minute="30")),
     "ring-censuses": ("crm.tasks.ring_censuses", crontab(hour="4", minute="30")),
 }
 PERIODIC: dict[str, dict[str, Any]] = {

@@ -53,12 +53,13 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 
 def navigation(request: HttpRequest) -> list[Entry]:
-    """Return the six entries of the rail."""
+    """Return the entries of the rail."""
     entries = [
         ("home", _("Home")),
         ("deals", _("Deals")),
         ("sales", _("Sales")),
         ("invoices", _("Invoices")),
+        ("reconciliation", _("Reconciliation")),
         ("connections", _("Connections")),
         ("settings", _("Settings")),
     ]

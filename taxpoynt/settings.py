@@ -55,6 +55,8 @@ CONNECTORS = ["crm.hubspot.connector.HubSpotConnector"]
 TAX_AUTHORITY = "invoices.authority.mbs.MBSAuthority"
 # Who reads a kind of source again before its held invoices are tried, where what is stored is too old.
 HELD_SOURCES = {"deal": "crm.services.invoicing.retry_held"}
+# Who tells what a kind of source asks to be invoiced, for the reconciliation.
+RECONCILED_SOURCES = ["crm.services.asking.deals_between"]
 
 HUBSPOT_API_BASE = env.str("HUBSPOT_API_BASE", "https://api.hubapi.com").rstrip("/")
 HUBSPOT_APP_BASE = env.str("HUBSPOT_APP_BASE", "https://app.hubspot.com").rstrip("/")
@@ -87,6 +89,8 @@ MBS_VOID_WORD = env.str("MBS_VOID_WORD", "REJECTED")
 MBS_INTEGRATOR_SERVICE_ID = env.str("MBS_INTEGRATOR_SERVICE_ID", "")
 MBS_WEBHOOK_KEY = env.str("MBS_WEBHOOK_KEY", "")
 MBS_QR_SUFFIX = env.str("MBS_QR_SUFFIX", "unix")
+# Calls a second to the authority, by all workers together; 0: as many as they can. Its limit is not published.
+MBS_CALLS_PER_SECOND = env.float("MBS_CALLS_PER_SECOND", 5.0)
 # What becomes of a sale in another currency: "convert" to naira by the rate of its day, or "keep" it as it is.
 MBS_FOREIGN_CURRENCY = env.str("MBS_FOREIGN_CURRENCY", "convert")
 EXCHANGE_RATE_DAYS = env.int("EXCHANGE_RATE_DAYS", 7)  # how old the rate of a day may be

@@ -55,6 +55,7 @@ def sandbox(_sandbox_process: SandboxProcess, settings: Any) -> SandboxProcess:
     for name in ("HUBSPOT_API_BASE", "HUBSPOT_APP_BASE", "MBS_BASE_URL"):
         setattr(settings, name, _sandbox_process.url)
     settings.ENVIRONMENT = "sandbox"
+    settings.MBS_CALLS_PER_SECOND = 0
     settings.HUBSPOT_CLIENT_ID = "sandbox-client"
     settings.HUBSPOT_CLIENT_SECRET = "sandbox-secret"
     return _sandbox_process

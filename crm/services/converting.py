@@ -53,7 +53,7 @@ def drafts_of_deals(*, connection: Connection, deals: Sequence[Deal]) -> list[In
     rules that it began with. The day of a deal's next milestone is written on it. A deal that breaks our converter is
     set aside, and the others go on.
     """
-    desk = _Desk(connection, deals)
+    desk = Desk(connection, deals)
     drafts: list[InvoiceDraft] = []
     for deal in deals:
         parts = desk.convert(deal)
@@ -65,7 +65,7 @@ def drafts_of_deals(*, connection: Connection, deals: Sequence[Deal]) -> list[In
     return drafts
 
 
-class _Desk:
+class Desk:
     """Works through one chunk: loads what all its deals need at once."""
 
     def __init__(self, connection: Connection, deals: Sequence[Deal]) -> None:
@@ -90,6 +90,16 @@ class _Desk:
             unreadable = [Unreadable(deal.external_id, reason, deal.payload)]
             set_aside(connection=self.connection, stream=CONVERSION, unreadable=unreadable)
             return None
+
+    def drafts_of(self, deal: Deal) -> list[InvoiceDraft] | None:
+        """Return what a deal asks for today without taking anything back; None when it cannot be converted."""
+        try:
+            record, rules = to_record(deal), self._rules_for(deal)
+            parts = convert_by_rules(record, rules, deal.connection_id, self.provider, self.tax, self.today)
+        except Exception:  # invoicing sets it aside and says so; here it only has no sum
+            logger.exception("deal_not_added_up", deal=deal.external_id)
+            return None
+        return [part.draft for part in parts.due]
 
     def keep_within(self, deal: Deal, parts: Parts) -> list[InvoiceDraft]:
         """Return the drafts, held where they would invoice more than the deal; take back the parts that are gone."""

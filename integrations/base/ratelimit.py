@@ -49,11 +49,13 @@ class RateLimits:
     """What a provider says about its limits.
 
     `limit_header` and `window_header` name the answer headers with the calls in a window and its milliseconds; a
-    provider that sends none is not paced. `lanes` are kinds of calls with a limit of their own: (calls, seconds).
+    provider that sends none is not paced, unless `window` (calls, seconds) says what it allows. `lanes` are kinds of
+    calls with a limit of their own, likewise.
     """
 
     limit_header: str = ""
     window_header: str = ""
+    window: tuple[int, float] | None = None
     lanes: Mapping[str, tuple[int, float]] = field(default_factory=dict)
 
 
@@ -70,7 +72,7 @@ class AccountPacer:
         self._urgent = urgent
         self._lock = threading.Lock()
         self._sent: dict[str, deque[float]] = {}
-        self._window: tuple[int, float] | None = None
+        self._window = limits.window
         self._alone_until = 0.0
 
     def observe(self, headers: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ from invoices.admin.law import (
     TaxRulesVersionAdmin,
 )
 from invoices.admin.paper import PaperSentAdmin
+from invoices.admin.reconciliation import DifferenceAdmin, ReconciliationAdmin
 from invoices.admin.standing import BreakerAdmin, ProposalAdmin
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "BusinessAdmin",
     "CodeListAdmin",
     "DeadlineAlarmAdmin",
+    "DifferenceAdmin",
     "EnforcementAdmin",
     "ExchangeAdmin",
     "ExchangeRateAdmin",
@@ -30,6 +32,7 @@ __all__ = [
     "NumberSeriesAdmin",
     "PaperSentAdmin",
     "ProposalAdmin",
+    "ReconciliationAdmin",
     "SellerVersionAdmin",
     "SubmissionAdmin",
     "TaxRateAdmin",

@@ -123,6 +123,20 @@ class Listed(Answer):
     rows: tuple[dict[str, Any], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Numbers(Answer):
+    """All numbers of one day of issue that the authority holds of a business; `response` is left empty."""
+
+    irns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListingFailed(Answer):
+    """The list could not be had whole, so it proves nothing."""
+
+    sentence: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VatReport:
     """What is reported of an invoice once it is paid. Every value goes out as text."""
@@ -186,6 +200,9 @@ class Authority(Protocol):
 
     def search(self, *, business_id: str, irn: str) -> Lookup:
         """Look for the number among the business's invoices: the surest test that it is not there."""
+
+    def list_numbers(self, *, business_id: str, day: date) -> Numbers | ListingFailed:
+        """Return every number of a day of issue that the authority holds of a business."""
 
     def check_credentials(self) -> Accepted | CredentialsRefused | LookupFailed:
         """Ask something harmless that needs the keys."""

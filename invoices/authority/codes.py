@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -35,11 +35,13 @@ def names_by_code(name: str) -> dict[str, str]:
     return {row["code"]: row["name"] for row in rows(name)}
 
 
+@lru_cache(4096)
 def country_code(text: str) -> str:
     """Return the alpha-2 code of a country as people write it ("Nigeria", "NGA", "ng"), "" when it is not known."""
     return _countries().get(_plain(text), "")
 
 
+@lru_cache(4096)
 def state_code(text: str) -> str:
     """Return the code of a Nigerian state as people write it ("Lagos State", "lagos", "NG-LA"), "" when not known."""
     plain = _plain(text)

@@ -18,8 +18,10 @@ from invoices.authority.base import (
     EntityFound,
     Found,
     Listed,
+    ListingFailed,
     Lookup,
     LookupFailed,
+    Numbers,
     Offline,
     PartyFound,
     Undecipherable,
@@ -32,6 +34,7 @@ from invoices.authority.environment import mixed_environments
 from invoices.authority.refusals import read_transmit_refusal, read_write_refusal
 from invoices.authority.transport import LOOKUP_SECONDS, Transport, data_of, evidence_in, evidence_of
 
+PAGE, MOST_PAGES = 100, 1_000  # of a list; the largest page is not published, so its own word for more counts
 OFFLINE = "The access point of this taxpayer cannot be reached now."
 
 
@@ -73,6 +76,29 @@ class MBSAuthority(Transport):
         if items:
             return LookupFailed("The tax authority listed other invoices than the one asked for.", **evidence)
         return Absent(**evidence)
+
+    def list_numbers(self, *, business_id: str, day: date) -> Numbers | ListingFailed:
+        """Page through the business's list of one day; a page that lacks makes the whole list worthless."""
+        found: list[str] = []
+        for page in range(1, MOST_PAGES + 1):
+            params = {
+                "issue_date": day.isoformat(),
+                "size": str(PAGE),
+                "page": str(page),
+                "sort_direction_desc": "false",
+            }
+            answer = self._look_up(f"/invoice/{business_id}", params=params)
+            if not isinstance(answer, tuple):
+                sentence = getattr(answer, "sentence", "The tax authority does not know this business.")
+                return ListingFailed(sentence, **evidence_in(answer))
+            data, evidence = answer
+            if not isinstance(data, dict) or not isinstance(data.get("page"), dict) or "items" not in data:
+                return ListingFailed("The tax authority's list of invoices cannot be read.", **evidence)
+            items = [item for item in data["items"] or [] if isinstance(item, dict)]
+            found += (str(item.get("irn", "")).upper() for item in items if _day(item.get("issue_date")) in (day, None))
+            if not data["page"].get("hasNextPage"):
+                return Numbers(tuple(found), http_status=evidence["http_status"])
+        return ListingFailed(f"The tax authority lists more than {PAGE * MOST_PAGES:,} invoices of one day.")
 
     def check_credentials(self) -> Accepted | CredentialsRefused | LookupFailed:
         """List the first entity: harmless, and refused without the right keys."""

@@ -141,6 +141,11 @@ def _unusable(amount: Decimal) -> bool:
 
 
 def _out_of_bounds(number: Decimal) -> bool:
-    if not number.is_finite() or number.adjusted() > 12 or abs(number) > LARGEST:
+    if not number:
+        return False
+    if not number.is_finite() or (number.adjusted() >= 12 and abs(number) > LARGEST):
         return True
-    return number != 0 and int(number.normalize().as_tuple().exponent) < -PLACES
+    # Most numbers are short as they stand; only the others are rid of their trailing zeros first.
+    if int(number.as_tuple().exponent) >= -PLACES:
+        return False
+    return int(number.normalize().as_tuple().exponent) < -PLACES

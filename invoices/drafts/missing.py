@@ -33,7 +33,9 @@ def with_defaults(draft: InvoiceDraft, seller: Seller | None) -> InvoiceDraft:
 
     A services code without its description gets the one of the authority's list.
     """
-    return replace(draft, lines=tuple(_line_with_defaults(line, seller) for line in draft.lines))
+    lines = tuple(_line_with_defaults(line, seller) for line in draft.lines)
+    is_changed = any(new is not old for new, old in zip(lines, draft.lines, strict=True))
+    return replace(draft, lines=lines) if is_changed else draft
 
 
 def missing_facts(draft: InvoiceDraft, seller: Seller | None) -> tuple[Missing, ...]:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("invoices", "0013_guarded_rates"),
+        ("invoices", "0014_reconciliation"),
     ]
 
     operations = [

@@ -10,6 +10,7 @@ from invoices.models.legal import Confidence, Enforcement, ExchangeRate, LegalRu
 from invoices.models.move import InvoiceMove
 from invoices.models.paper import PaperSent, Post, QrPicture
 from invoices.models.proposal import Proposal, ProposalState
+from invoices.models.reconciliation import Difference, DifferenceState, Reconciliation, RunState
 from invoices.models.rules import RuleEvent, RuleExample, RuleSet, RuleStatus
 from invoices.models.seller_version import SellerVersion
 from invoices.models.status import MOVES, OPEN, REGISTERED, REMAKEABLE, WAITING, Status
@@ -28,6 +29,8 @@ __all__ = [
     "CodeList",
     "Confidence",
     "DeadlineAlarm",
+    "Difference",
+    "DifferenceState",
     "Enforcement",
     "Exchange",
     "ExchangeCall",
@@ -43,10 +46,12 @@ __all__ = [
     "ProposalState",
     "Purpose",
     "QrPicture",
+    "Reconciliation",
     "RuleEvent",
     "RuleExample",
     "RuleSet",
     "RuleStatus",
+    "RunState",
     "SellerVersion",
     "Stage",
     "Status",

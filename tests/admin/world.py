@@ -34,10 +34,12 @@ from invoices.models import (
     Business,
     CodeList,
     DeadlineAlarm,
+    Difference,
     Exchange,
     Invoice,
     PaperSent,
     Proposal,
+    Reconciliation,
     RuleExample,
     Step,
     Submission,
@@ -103,6 +105,11 @@ def make_world(profile: dict[str, Any]) -> World:
     RuleExample.objects.create(
         organization=organization, name="An ordinary deal", snapshot={"external_id": "1"}, expected={"due": "yes"}
     )
+    run = Reconciliation.objects.create(organization=organization, since=NOON.date(), until=NOON.date())
+    Difference.objects.create(
+        organization=organization, subject="1:deal:9002", cause="held", amount=Decimal("5.00"), found_in=run,
+        deadline=NOON.date(),
+    )  # fmt: skip
     DeadlineAlarm.objects.create(invoice=invoice, step="late")
     enter_rates(rows=[("USD", NOON.date(), Decimal("1500.25"))], source="Invented bank", by=None)
     _make_strangers()

@@ -89,6 +89,7 @@ def _hurry(database_name: str, sandbox_url: str) -> None:
 
     connections["default"].settings_dict["NAME"] = database_name
     settings.MBS_BASE_URL, settings.MBS_RESOLVE_WAIT_SECONDS = sandbox_url, 0.05
+    settings.MBS_CALLS_PER_SECOND = 0
     submitting.LEASE, submitting.BACK_OFF = LEASE, (0.05,)
     breaking.WAITS, breaking.PROBE = (0.05,), LEASE
 
@@ -106,6 +107,18 @@ def submit_until_death(database_name: str, sandbox_url: str, steps: int) -> None
         if not _is_anything_left():
             return
         sleep(0.05)
+
+
+def submit_at(database_name: str, sandbox_url: str, calls_a_second: float) -> None:
+    """Submit all that is due at a pace that all workers share."""
+    from django.conf import settings
+
+    from invoices.services import submitting
+
+    connections["default"].settings_dict["NAME"] = database_name
+    settings.MBS_BASE_URL, settings.MBS_CALLS_PER_SECOND = sandbox_url, calls_a_second
+    while submitting.has_due():
+        submitting.submit_due_invoices()
 
 
 def _is_anything_left() -> bool:

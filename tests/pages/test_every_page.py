@@ -28,6 +28,7 @@ PLAIN_PAGES = {
     "settings": "Business profile",
     "rules": "What holds now",
     "at_risk": "At risk",
+    "reconciliation": "Not reconciled yet",
     "buyers": "No buyer has to be asked",
 }
 

@@ -1,0 +1,82 @@
+"""What deals ask to be invoiced, for the reconciliation: by the same rules and sums as the invoices themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from crm.models import Deal, DealAlias
+from crm.services.converting import Desk
+from integrations.models import Connection
+from invoices.drafts import InvoiceDraft, Seller, with_defaults
+from invoices.drafts.lines import totals_of
+from invoices.drafts.missing import tax_point
+from invoices.drafts.preparing import prepare
+from invoices.irn import in_lagos
+from invoices.law import Law
+from invoices.models import Business, Invoice
+from invoices.reconciling import Source
+from invoices.services.law import law_in_force, pinned_rate, tax_rules_of
+
+CHUNK = 500
+
+
+def deals_between(*, connection: Connection, since: date, until: date) -> Iterator[list[Source]]:
+    """Yield, by chunks, the deals that closed in a window of days, or name no day, and are won or invoiced."""
+    business = Business.objects.filter(organization=connection.organization_id).first()
+    seller, law = business.as_seller() if business else None, law_in_force()
+    invoiced = Invoice.objects.filter(
+        connection=connection, source_kind="deal", source_external_id=OuterRef("external_id")
+    )
+    merged = DealAlias.objects.filter(connection=connection, external_id=OuterRef("external_id"))
+    wanted = Q(close_date=None) | Q(close_date__gte=since, close_date__lte=until)
+    whole = Deal.objects.filter(wanted, Q(is_won=True, is_archived=False) | Exists(invoiced), connection=connection)
+    whole = whole.exclude(Exists(merged)).select_related("company__buyer_facts", "contact", "connection")
+    whole = whole.prefetch_related("lines", "aliases").order_by("pk")
+    after = 0
+    while deals := list(whole.filter(pk__gt=after)[:CHUNK]):
+        yield _sources(connection, deals, seller, law)
+        after = deals[-1].pk
+
+
+def _sources(connection: Connection, deals: list[Deal], seller: Seller | None, law: Law) -> list[Source]:
+    desk = Desk(connection, deals)
+    ids = [deal.external_id for deal in deals]
+    numbered = Invoice.objects.filter(
+        connection=connection, source_kind="deal", source_external_id__in=ids, number__isnull=False, type_code="381"
+    ).select_related("tax_rules")
+    invoices = {
+        (each.source_external_id, each.source_part): each for each in numbered.defer("document", "draft", "snapshot")
+    }
+    found = []
+    for deal in deals:
+        drafts = desk.drafts_of(deal)
+        asked: list[tuple[str, Decimal | None]] = [
+            _asked(draft, seller, law, invoices.get((deal.external_id, draft.source.part))) for draft in drafts or ()
+        ]
+        currency = asked[0][0] if asked else _currency(deal, invoices)
+        amounts = [amount for _, amount in asked if amount is not None]
+        is_whole = drafts is not None and len(amounts) == len(asked)
+        total = sum(amounts, Decimal(0)) if is_whole else None
+        found.append(Source(connection.pk, "deal", deal.external_id, str(deal), currency, total, deal.close_date))
+    return found
+
+
+def _asked(draft: InvoiceDraft, seller: Seller | None, law: Law, invoice: Invoice | None) -> tuple[str, Decimal | None]:
+    """Return (currency, amount with tax) of one draft in the terms of its invoice."""
+    issued = (invoice.issue_date if invoice else None) or in_lagos(timezone.now()).date()
+    day, tax = tax_point(draft.supply_date, issued), (tax_rules_of(invoice) if invoice else None) or law.tax
+    pinned = pinned_rate(invoice) if invoice else None
+    prepared = prepare(with_defaults(draft, seller), replace(law, tax=tax), day, pinned)
+    totals = totals_of(prepared.draft, day, tax)
+    return prepared.draft.currency, totals.payable_amount if totals else None
+
+
+def _currency(deal: Deal, invoices: dict[tuple[str, str], Invoice]) -> str:
+    mine = (invoice.currency for (external_id, _), invoice in invoices.items() if external_id == deal.external_id)
+    return next(mine, deal.currency)

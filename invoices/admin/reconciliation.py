@@ -1,0 +1,56 @@
+"""The reconciliation in the admin: runs and differences, over all organizations."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from accounts.admin_base import EvidenceAdmin, badge, folded, organizations
+from invoices.models import Difference, DifferenceState, Reconciliation, RunState
+
+RUN_COLOURS = {RunState.RUNNING: "info", RunState.COMPLETE: "success", RunState.PARTIAL: "warning"}
+COLOURS = {DifferenceState.OPEN: "warning", DifferenceState.EXPLAINED: "info", DifferenceState.SETTLED: "success"}
+
+
+@admin.register(Reconciliation)
+class ReconciliationAdmin(EvidenceAdmin):
+    """Each run with its figures."""
+
+    list_display = ("__str__", "organization", "show_state", "sources", "started_at", "finished_at", "problem")
+    list_filter = (organizations(), "state", "started_at")
+    list_select_related = ("organization",)
+    fields = ("organization", "since", "until", "show_state", "sources", "show_figures", "problem", "by", "started_at",
+              "finished_at")  # fmt: skip
+    readonly_fields = fields
+
+    @badge(description=_("State"), ordering="state", colours=RUN_COLOURS)
+    def show_state(self, row: Reconciliation) -> tuple[str, str]:
+        """Return how it ended."""
+        return row.state, row.get_state_display()
+
+    @display(description=_("Figures"))
+    def show_figures(self, row: Reconciliation) -> str | SafeString:
+        """Return the figures, folded."""
+        return folded(row.figures)
+
+
+@admin.register(Difference)
+class DifferenceAdmin(EvidenceAdmin):
+    """Each difference; owners and notes are given on the organization's own page."""
+
+    list_display = ("label", "organization", "cause", "amount", "currency", "show_state", "owner", "deadline")
+    list_filter = (organizations(), "state", "cause", "deadline")
+    list_select_related = ("organization", "owner")
+    search_fields = ("label", "subject", "note")
+    fields = (
+        "organization", "subject", "label", "cause", "invoice", "amount", "currency", "day", "show_state", "owner",
+        "deadline", "note", "decided_by", "first_seen_at", "settled_at", "found_in",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @badge(description=_("State"), ordering="state", colours=COLOURS)
+    def show_state(self, row: Difference) -> tuple[str, str]:
+        """Return what people made of it."""
+        return row.state, row.get_state_display()
