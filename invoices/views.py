@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -13,6 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.lists import read_page, read_sort
 from accounts.permissions import Act, require
+from invoices.drafts import InvoiceDraft
+from invoices.drafts.preparing import quoted_total
 from invoices.forms import SORTS, InvoiceFilter
 from invoices.models import REGISTERED, REMAKEABLE, WAITING, Invoice, PaperSent, ProposalState, Status
 from invoices.paper.screen import document_lines, history_of, paper_of
@@ -84,9 +87,19 @@ def invoice(request: HttpRequest, pk: int) -> HttpResponse:
         "exchanges": list(found.exchanges.order_by("pk")),
         "is_voidable": found.status in REMAKEABLE,
         "authority_away": opened() if found.status in (*WAITING, Status.SUBMITTING) else None,
+        "kobo_off": _kobo_off(found),
         "is_paused": found.business is not None and found.business.is_paused,
     }
     return render(request, "invoices/invoice.html", context)
+
+
+def _kobo_off(found: Invoice) -> Decimal | None:
+    """Return by how much an invoice of prices with tax comes to less than was quoted, None for nothing."""
+    if not found.draft.get("prices_include_tax") or found.payable_amount is None:
+        return None
+    draft = InvoiceDraft.from_json(found.draft, {})
+    quoted = quoted_total(draft) if draft.currency == found.currency else None
+    return (quoted - found.payable_amount or None) if quoted is not None else None
 
 
 @require_POST

@@ -133,10 +133,26 @@ class Invoice(models.Model):
         related_name="invoices",
         help_text=_("The tax rates that its document was made with."),
     )
+    seller_version = models.ForeignKey(
+        "invoices.SellerVersion",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,  # looked up from the invoice only
+        help_text=_("The seller's facts that its document was made with."),
+    )
     source_currency = models.CharField(max_length=10, blank=True, help_text=_("What the source sold in."))
     exchange_rate = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     exchange_day = models.DateField(null=True, blank=True)
     exchange_source = models.CharField(max_length=100, blank=True)
+    # For lists, reports and thresholds, also where the document stays in another currency.
+    naira_amount = models.DecimalField(
+        max_digits=20, decimal_places=2, null=True, blank=True, help_text=_("What is to be paid, in naira.")
+    )
+    naira_tax = models.DecimalField(
+        max_digits=20, decimal_places=2, null=True, blank=True, help_text=_("The tax in it, in naira.")
+    )
     deadline_at = models.DateTimeField(null=True, blank=True)
     deadline_rule = models.CharField(max_length=60, blank=True, help_text=_("The legal rule, or own-target."))
     original = models.ForeignKey(

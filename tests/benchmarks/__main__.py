@@ -15,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taxpoynt.settings")
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 django.setup()
 
-from tests.benchmarks import backfill, conversion, drain, paper, refreshes, webhooks  # noqa: E402 - after Django is set up
+from tests.benchmarks import backfill, conversion, drain, paper, refreshes, sums, webhooks  # noqa: E402 - after Django is set up
 
 NAMES = ("conversion", "sums", "drain", "storm", "paper", "backfill", "paced", "refreshes", "webhooks")
 
@@ -25,7 +25,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which; all by default")
     parser.add_argument("--deals", type=int, default=10_000, help="deals of the backfill")
-    parser.add_argument("--sums", type=int, default=100_000, help="random invoices whose sums are checked")
     parser.add_argument("--invoices", type=int, default=5_000, help="READY invoices that are drained")
     parser.add_argument("--rate", type=float, default=100, help="calls a second that the drain may make")
     parser.add_argument("--storm", type=int, default=4_000, help="invoices of the storm")
@@ -38,7 +37,7 @@ def main() -> int:
     if "conversion" in names:
         conversion.run()
     if "sums" in names:
-        conversion.run_sums(options.sums)
+        sums.run()
     if "drain" in names:
         drain.run(options.invoices, options.rate)
     if "storm" in names:
