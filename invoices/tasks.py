@@ -85,17 +85,6 @@ def tell_deadlines() -> None:
         logger.info("deadlines_told", invoices=told)
 
 
-@shared_task(name="invoices.tasks.recount_deadlines")
-def recount_deadlines() -> None:
-    """Give open invoices their deadlines anew."""
-    logger.info("deadlines_recounted", moved=recounting.recount_deadlines())
-
-
-def ring_recount() -> None:
-    """Ask a worker to give open invoices their deadlines anew once the current transaction commits."""
-    transaction.on_commit(partial(_ring, recount_deadlines))
-
-
 @shared_task(name="invoices.tasks.reconciliation_of")
 def reconciliation_of(organization_id: int, user_id: int | None = None) -> None:
     """Reconcile one organization; at night its owners hear of what is new."""
@@ -112,6 +101,17 @@ def ring_reconciliations() -> None:
 def ring_reconciliation(organization_id: int, user_id: int) -> None:
     """Ask a worker to reconcile one organization once the current transaction commits."""
     transaction.on_commit(partial(_ring, reconciliation_of, organization_id, user_id))
+
+
+@shared_task(name="invoices.tasks.recount_deadlines")
+def recount_deadlines() -> None:
+    """Give open invoices their deadlines anew."""
+    logger.info("deadlines_recounted", moved=recounting.recount_deadlines())
+
+
+def ring_recount() -> None:
+    """Ask a worker to give open invoices their deadlines anew once the current transaction commits."""
+    transaction.on_commit(partial(_ring, recount_deadlines))
 
 
 def ring_rates() -> None:

@@ -62,6 +62,6 @@ DROP FUNCTION invoices_guard_seller_version();
 class Migration(migrations.Migration):
     """Triggers, because no constraint can look at what a row was before."""
 
-    dependencies = [("invoices", "0021_naira_amounts")]
+    dependencies = [("invoices", "0016_naira_amounts")]
 
     operations = [migrations.RunSQL(GUARD, UNGUARD)]

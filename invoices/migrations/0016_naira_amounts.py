@@ -15,6 +15,6 @@ WHERE currency <> 'NGN' AND currency = source_currency AND exchange_rate IS NOT 
 class Migration(migrations.Migration):
     """By statements, because a model's code may change later."""
 
-    dependencies = [("invoices", "0020_made_with")]
+    dependencies = [("invoices", "0015_made_with")]
 
     operations = [migrations.RunSQL(FILL, migrations.RunSQL.noop)]
