@@ -23,6 +23,7 @@ from accounts.templatetags.show import NOTHING, ago, money, quantity
 from integrations.admin import ProviderOfConnectionFilter
 from invoices.admin.exchange import InvoiceExchangeActions
 from invoices.admin.paper import PaperMixin
+from invoices.approval import KINDS
 from invoices.models import Invoice, InvoiceLine, InvoiceMove, Status, Submission
 from invoices.services.approving import NotToApprove, approve
 from invoices.tasks import ring_submissions
@@ -106,6 +107,21 @@ class MoveInline(EvidenceInline):
     readonly_fields = fields
 
 
+class KindFilter(admin.SimpleListFilter):
+    """Filters by kind, of those there are: asking the table which it has would read all of it."""
+
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the kinds."""
+        return [(kind, kind) for kind in KINDS if kind.startswith("B2")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
+        """Return the invoices of the chosen kind."""
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 @admin.register(Invoice)
 class InvoiceAdmin(PaperMixin, InvoiceExchangeActions, EvidenceAdmin):
     """Invoices of every organization."""
@@ -118,7 +134,7 @@ class InvoiceAdmin(PaperMixin, InvoiceExchangeActions, EvidenceAdmin):
         organizations(),
         ("status", ChoicesDropdownFilter),
         "needs_approval",
-        "kind",
+        KindFilter,
         ProviderOfConnectionFilter,
         "issue_date",
         "created_at",

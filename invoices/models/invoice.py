@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
 from accounts.lists import COUNTED
-from invoices.models.status import OPEN, REGISTERED, WAITING, Status
+from invoices.models.status import OPEN, REGISTERED, STUCK, WAITING, Status
 
 # What a search looks through, each value on a line of its own, the first line left empty.
 SEARCHED = Concat(
@@ -49,6 +49,10 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
     def correctable(self) -> QuerySet[Invoice]:
         """Return what a change of facts can move: drafts, and rejected invoices."""
         return self.filter(status__in=[Status.DRAFT, Status.REJECTED])
+
+    def needing_somebody(self) -> QuerySet[Invoice]:
+        """Return what stands still until a person gives a fact, mends something or approves."""
+        return self.filter(Q(status__in=STUCK) | Q(status=Status.READY, needs_approval=True))
 
     def registered(self) -> QuerySet[Invoice]:
         """Return what the authority holds."""

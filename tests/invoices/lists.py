@@ -75,7 +75,7 @@ LISTS = (
     Listed("admin: one kind", ADMIN, "kind=B2G"),
     Listed("admin: rejected of one", ADMIN, "organization__id__exact={organization}&status__exact=rejected"),
     Listed("admin: one day's", ADMIN, "issue_date__gte=2024-03-05&issue_date__lt=2024-03-06"),
-    Listed("admin: made in a month", ADMIN, "created_at__gte=2024-03-01&created_at__lt=2024-04-01"),
+    Listed("admin: made on a day", ADMIN, "created_at__gte=2024-03-01T00:00Z&created_at__lt=2024-03-02T00:00Z"),
     Listed("admin: a number", ADMIN, "q=INV0123456"),
     Listed("admin: a buyer", ADMIN, "q=fernhill timber 1234"),
     Listed("admin: a frequent word", ADMIN, "q=ltd"),

@@ -26,7 +26,10 @@ pytestmark = pytest.mark.django_db  # which has the database made; the rows are 
 ROWS, COUNTED = 40_000, 200
 PART = 0.25  # of the cost of reading the whole table, which is what a list must stay below
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-INDEXES = [index.name for index in Invoice._meta.indexes if index.name not in ("invoice_due", "invoice_leased")]
+# From release 18 on PostgreSQL reads these lists by skipping through another index; the releases before cannot.
+SKIPPED = {"invoice_newest_first", "invoice_by_date", "invoice_all_by_status", "invoice_all_by_date"}
+OF_WORKERS = {"invoice_by_deadline", "invoice_leased", "invoice_at_risk"}
+INDEXES = [index.name for index in Invoice._meta.indexes if index.name not in SKIPPED | OF_WORKERS]
 
 Statements = dict[Listed, list[str]]
 
