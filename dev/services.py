@@ -36,6 +36,8 @@ def settings_for(environment: dict[str, str], ports: Ports) -> dict[str, str]:
         "HUBSPOT_CLIENT_SECRET": "sandbox-secret",
         "SQUARE_BASE": sandbox,
         "MBS_BASE_URL": sandbox,
+        "MBS_CALLS_PER_SECOND": "0",
+        "MBS_CALLS_PER_SECOND_PER_BUSINESS": "0",
         "LOG_JSON": "false",
     }
     ours.pop("DEBUG", None)  # the demo shows the product as it runs

@@ -87,6 +87,9 @@ MBS_VOID_WORD = env.str("MBS_VOID_WORD", "REJECTED")
 MBS_INTEGRATOR_SERVICE_ID = env.str("MBS_INTEGRATOR_SERVICE_ID", "")
 MBS_WEBHOOK_KEY = env.str("MBS_WEBHOOK_KEY", "")
 MBS_QR_SUFFIX = env.str("MBS_QR_SUFFIX", "unix")
+# The authority publishes no limit; 0 counts none.
+MBS_CALLS_PER_SECOND = env.float("MBS_CALLS_PER_SECOND", 20)
+MBS_CALLS_PER_SECOND_PER_BUSINESS = env.float("MBS_CALLS_PER_SECOND_PER_BUSINESS", 10)
 MBS_RESOLVE_WAIT_SECONDS = env.int("MBS_RESOLVE_WAIT_SECONDS", 30)
 
 # --- apps --------------------------------------------------------------------------------------------

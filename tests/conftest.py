@@ -41,6 +41,12 @@ def _quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def _no_pace(settings: Any) -> None:
+    """Let the authority's calls go as fast as they can, but in the tests that are about their pace."""
+    settings.MBS_CALLS_PER_SECOND = settings.MBS_CALLS_PER_SECOND_PER_BUSINESS = 0
+
+
 @pytest.fixture(scope="session")
 def _sandbox_process() -> Iterator[SandboxProcess]:
     process = SandboxProcess(deals=40)

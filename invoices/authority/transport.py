@@ -11,8 +11,10 @@ from django.conf import settings
 
 from integrations.base.errors import IntegrationError, RequestRejected
 from integrations.base.http import ApiClient
+from integrations.base.pace import Paces
 from invoices.authority.base import Absent, Accepted, Answer, CredentialsRefused, Lookup, LookupFailed, Unclear, Verdict
 from invoices.authority.environment import mixed_environments
+from invoices.authority.pacing import paces_of
 from invoices.authority.refusals import KEYS_REFUSED, is_about_keys, read_refusal, sentence_of
 
 CONNECT_SECONDS = 10.0
@@ -32,7 +34,7 @@ class Transport:
 
     name = "The tax authority (MBS)"
 
-    def __init__(self, *, api_key: str, api_secret: str) -> None:
+    def __init__(self, *, api_key: str, api_secret: str, business: str = "") -> None:
         self._has_keys = bool(api_key and api_secret)
         self._api_key = api_key
         self._client = ApiClient(
@@ -40,6 +42,7 @@ class Transport:
             name=self.name,
             base_url=f"{settings.MBS_BASE_URL}/api/v1",
             headers=lambda: {"x-api-key": api_key, "x-api-secret": api_secret},
+            pacer=Paces(*paces_of(business)),
             connect_timeout=CONNECT_SECONDS,
             read_timeout=LOOKUP_SECONDS,
         )

@@ -15,9 +15,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taxpoynt.settings")
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 django.setup()
 
-from tests.benchmarks import backfill, conversion, lists, paper, refreshes, webhooks  # noqa: E402 - after Django is set up
+from tests.benchmarks import backfill, conversion, drain, lists, paper, refreshes, webhooks  # noqa: E402 - after Django is set up
 
-NAMES = ("conversion", "paper", "backfill", "paced", "refreshes", "webhooks", "lists")
+NAMES = ("conversion", "paper", "backfill", "paced", "refreshes", "webhooks", "lists", "drain")
 
 
 def main() -> int:
@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--deals", type=int, default=10_000, help="deals of the backfill")
     parser.add_argument("--seconds", type=int, default=60, help="how long webhooks are sent, twice")
     parser.add_argument("--rows", type=int, default=1_000_000, help="invoices of the lists")
+    parser.add_argument("--invoices", type=int, default=5_000, help="invoices of the drain")
     options = parser.parse_args()
     names = options.names or list(NAMES)
     print(f"Python {platform.python_version()} on {os.cpu_count()} cores, {platform.machine()}\n")
@@ -45,6 +46,8 @@ def main() -> int:
         webhooks.run(2_000, options.seconds)
     if "lists" in names:
         lists.run(options.rows)
+    if "drain" in names:
+        drain.run(options.invoices)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"All in {perf_counter() - started:.0f} s; this process peaked at {memory} MB.")
     return 0

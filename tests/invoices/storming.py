@@ -89,6 +89,7 @@ def _hurry(database_name: str, sandbox_url: str) -> None:
 
     connections["default"].settings_dict["NAME"] = database_name
     settings.MBS_BASE_URL, settings.MBS_RESOLVE_WAIT_SECONDS = sandbox_url, 0.05
+    settings.MBS_CALLS_PER_SECOND = settings.MBS_CALLS_PER_SECOND_PER_BUSINESS = 0
     submitting.LEASE, submitting.BACK_OFF = LEASE, (0.05,)
     breaking.WAITS, breaking.PROBE = (0.05,), LEASE
 
