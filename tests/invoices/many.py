@@ -18,6 +18,7 @@ from tests.invoices.making import make_connection
 # What part of all rows each organization has.
 SHARES = (0.6, 0.2, 0.12, 0.06, 0.02)
 DOCUMENT = Path(__file__).parent / "golden" / "b2b_invoice.json"
+SLICES = 50
 FIRST_DAY = "2024-01-01"
 DAYS = 1_000
 
@@ -56,7 +57,7 @@ COLUMNS = {
 ROWS = f"""FROM (SELECT n, d, {STATUS} AS s, day FROM (
     SELECT n, (n * 7919 + n / 1000) %% 1000 AS d,
         (date %(first)s + (n * %(days)s / %(rows)s)::integer) AS day
-    FROM generate_series(1, %(rows)s::bigint) AS n) AS each) AS row, invoices_invoice AS model
+    FROM generate_series(%(from)s::bigint, %(until)s::bigint) AS n) AS each) AS row, invoices_invoice AS model
     WHERE model.id = %(model)s ORDER BY n"""  # noqa: S608 - constants
 
 
@@ -77,26 +78,33 @@ def fill(rows: int) -> list[Tenant]:
         tenants = [
             Tenant(make_organization(f"bulk-{place}"), round(rows * share)) for place, share in enumerate(SHARES)
         ]
-        for place, tenant in enumerate(tenants):
-            _fill_one(tenant, place)
+        models = [_model(tenant) for tenant in tenants]
+        for slice_ in range(SLICES):
+            for place, tenant in enumerate(tenants):
+                _insert(models[place], tenant.rows, slice_, f"BULK000{place}")
+        for model in models:
+            model.delete()
     with database.cursor() as cursor:
         cursor.execute("ANALYZE invoices_invoice")
     return tenants
 
 
-def _fill_one(tenant: Tenant, place: int) -> None:
-    connection = make_connection(tenant.organization, f"bulk{place}")
-    business = Business.objects.create(
-        organization=tenant.organization, legal_name=tenant.organization.name, business_id=uuid.uuid4()
-    )
-    model = Invoice.objects.create(
+def _model(tenant: Tenant) -> Invoice:
+    """Return the row whose columns all others have where nothing is said about them."""
+    return Invoice.objects.create(
         organization=tenant.organization,
-        connection=connection,
+        connection=make_connection(tenant.organization, tenant.organization.slug),
+        business=Business.objects.create(
+            organization=tenant.organization, legal_name=tenant.organization.name, business_id=uuid.uuid4()
+        ),
         source_kind="deal",
         source_external_id="0",
         status=Status.DRAFT,
         kind="B2B",
     )
+
+
+def _insert(model: Invoice, rows: int, slice_: int, service: str) -> None:
     fields: list[Field] = [field for field in Invoice._meta.concrete_fields if not field.primary_key]  # type: ignore[type-arg]
     names = ", ".join(field.column for field in fields)
     values = ", ".join(COLUMNS.get(field.column, f"model.{field.column}") for field in fields)
@@ -104,13 +112,14 @@ def _fill_one(tenant: Tenant, place: int) -> None:
         cursor.execute(
             f"INSERT INTO invoices_invoice ({names}) SELECT {values} {ROWS}",
             {
-                "rows": tenant.rows,
+                "rows": rows,
+                "from": rows * slice_ // SLICES + 1,
+                "until": rows * (slice_ + 1) // SLICES,
                 "first": FIRST_DAY,
                 "days": DAYS,
-                "service": f"BULK000{place}",
-                "business": business.pk,
+                "service": service,
+                "business": model.business_id,
                 "model": model.pk,
                 "document": DOCUMENT.read_text(),
             },
         )
-    model.delete()
