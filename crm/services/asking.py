@@ -23,13 +23,14 @@ from invoices.law import Law
 from invoices.models import Business, Invoice
 from invoices.reconciling import Source
 from invoices.services.law import law_in_force, pinned_rate, tax_rules_of
+from invoices.services.ruling import active_rules
 
 CHUNK = 500
 BROKEN = "An error of ours stops its conversion. Tell support."
 
 
 def deals_between(*, connection: Connection, since: date, until: date) -> Iterator[list[Source]]:
-    """Yield, by chunks, the deals that closed in a window of days, or name no day, and are won or invoiced.
+    """Yield, by chunks, the deals that closed in a window of days, or name no day, and ask for an invoice or have one.
 
     Then what could never be read, whatever its day, and what was invoiced for deals that are not here any more.
     """
@@ -40,7 +41,10 @@ def deals_between(*, connection: Connection, since: date, until: date) -> Iterat
     )
     merged = DealAlias.objects.filter(connection=connection, external_id=OuterRef("external_id"))
     wanted = Q(close_date=None) | Q(close_date__gte=since, close_date__lte=until)
-    whole = Deal.objects.filter(wanted, Q(is_won=True, is_archived=False) | Exists(invoiced), connection=connection)
+    aside = _set_aside(connection).filter(external_id=OuterRef("external_id"))
+    asking = Deal.objects.asking(active_rules(connection.organization_id).rules.due).filter(connection=connection)
+    concerned = Q(pk__in=asking.order_by().values("pk")) | Exists(invoiced) | Exists(aside)
+    whole = Deal.objects.filter(wanted | Exists(aside), concerned, connection=connection)
     whole = whole.exclude(Exists(merged)).select_related("company__buyer_facts", "contact", "connection")
     whole = whole.prefetch_related("lines", "aliases").order_by("pk")
     after = 0
