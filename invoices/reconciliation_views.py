@@ -35,6 +35,7 @@ MARKS: dict[str, str] = {
     Cause.VOIDED: "needs",
     Cause.UNREADABLE: "needs",
 }
+NAIRA = "NGN"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 ICONS = {"waiting": "clock", "needs": "hand", "failed": "cross"}
 
@@ -49,6 +50,16 @@ class Term:
     amount: Decimal
     mark: str
     icon: str
+
+    @property
+    def sign(self) -> str:
+        """Return how it joins the terms before it."""
+        return "−" if self.amount < 0 else "+"
+
+    @property
+    def size(self) -> Decimal:
+        """Return the amount without its sign."""
+        return abs(self.amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,7 @@ def _equations(run: Reconciliation) -> list[Equation]:
             Decimal(row["acknowledged"]),
             [_term(cause, *row["causes"][cause]) for cause in CAUSES if cause in row["causes"]],
         )
-        for currency, row in sorted(run.figures.items(), reverse=True)
+        for currency, row in sorted(run.figures.items(), key=lambda item: (item[0] != NAIRA, item[0]))
         if currency
     ]
 

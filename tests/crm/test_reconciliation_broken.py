@@ -12,6 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection as database
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -316,6 +317,34 @@ def test_a_reason_is_no_formula_in_the_table_of_numbers(read: Connection, owner:
     text = browser.get(reverse("number_report_csv")).content.decode()
     assert "'=1+1 is why" in text
     assert ",=1" not in text
+
+
+def test_the_page_takes_away_what_nobody_asks_for(world: Connection, sandbox: SandboxProcess) -> None:
+    invoice = signed()
+    sandbox.edit("deals", invoice.source_external_id, dealstage="closedlost")
+    sync_deals(connection=world)
+    run(world)
+    browser = Client()
+    browser.force_login(make_member(world.organization, Role.VIEWER), backend=MODEL_BACKEND)
+    answer = browser.get("/reconciliation/")
+    [lost] = [term for each in answer.context["equations"] for term in each.terms if term.cause == Cause.NOT_DUE]
+    assert (lost.sign, lost.size) == ("−", payable(invoice))
+    assert f"− ₦{payable(invoice):,.2f}" in Reader(answer.content.decode()).text
+
+
+def test_the_number_of_questions_does_not_grow_with_the_deals(world: Connection, sandbox: SandboxProcess) -> None:
+    run(world)  # what is found for the first time is written
+    with CaptureQueriesContext(database) as few:
+        run(world)
+    sandbox.reset(deals=250)
+    sync_deals(connection=world)
+    invoice_waiting_deals()
+    submit_due_invoices(organization=world.organization)
+    run(world)
+    with CaptureQueriesContext(database) as many:
+        run(world)
+    assert Deal.objects.won().count() > 80
+    assert len(many) <= len(few) + 2, "one more day may have come to the authority's list"
 
 
 def test_the_page_filters_and_comes_back_to_where_one_was(world: Connection) -> None:
