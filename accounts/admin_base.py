@@ -15,6 +15,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
+from accounts.lists import BoundedPaginator
 from accounts.templatetags.show import NOTHING
 
 
@@ -22,6 +23,7 @@ class TenantAdmin(ModelAdmin):
     """Rows of every organization, counted only when somebody asks: some of the tables are big."""
 
     show_full_result_count = False
+    paginator = BoundedPaginator
     list_filter_submit = True
     list_per_page = 50
     compressed_fields = True

@@ -37,6 +37,7 @@ def settings_for(environment: dict[str, str], ports: Ports) -> dict[str, str]:
         "SQUARE_BASE": sandbox,
         "MBS_BASE_URL": sandbox,
         "MBS_CALLS_PER_SECOND": "0",
+        "MBS_CALLS_PER_SECOND_PER_BUSINESS": "0",
         "LOG_JSON": "false",
     }
     ours.pop("DEBUG", None)  # the demo shows the product as it runs

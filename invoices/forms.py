@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Func, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from accounts.lists import Sort, read_sort
 from invoices.models import REGISTERED, WAITING, Invoice, Status
+from invoices.models.invoice import BUYER_SORT, InvoiceQuerySet
 from invoices.reasons import held_for
 
 # As people type dates: 2026-11-22, 22/11/2026, 22 Nov 2026.
@@ -26,13 +28,13 @@ GROUP_WORDS = [
     (REFUSED, _("Refused")),
     (TO_APPROVE, _("Waiting for a second person")),
 ]
-SORTS = {
+SORTS: dict[str, str | Func] = {
     "date": "issue_date",
     "number": "number",
-    "buyer": "buyer_name",
+    "buyer": BUYER_SORT,
     "status": "status",
     "amount": "payable_amount",
-    "made": "created_at",
+    "made": "pk",
 }
 
 
@@ -60,17 +62,12 @@ class InvoiceFilter(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["q"].widget.attrs |= {"placeholder": _("Number, IRN, buyer or deal"), "type": "search"}
 
-    def apply(self, invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
+    def apply(self, all_invoices: InvoiceQuerySet) -> QuerySet[Invoice]:
         """Return the invoices that the filter lets through."""
         self.is_valid()
         chosen = self.cleaned_data
-        if text := chosen.get("q"):
-            invoices = invoices.filter(
-                Q(number__icontains=text)
-                | Q(irn__icontains=text)
-                | Q(buyer_name__icontains=text)
-                | Q(source_label__icontains=text)
-            )
+        text = chosen.get("q")
+        invoices: QuerySet[Invoice] = all_invoices.matching(text) if text else all_invoices
         if chosen.get("status") == TO_APPROVE:
             invoices = invoices.filter(status=Status.READY, needs_approval=True)
         elif status := chosen.get("status"):
@@ -84,6 +81,15 @@ class InvoiceFilter(forms.Form):
         if reason := chosen.get("reason"):
             invoices = held_for(invoices.filter(status=Status.DRAFT), reason)
         return invoices
+
+    def sort(self, text: str) -> Sort:
+        """Return the order asked for: newest first, or by date where dates are chosen.
+
+        Numbers and dates rise together, so that an old month in the order of making would be looked for from today on.
+        """
+        sort = read_sort(text, SORTS, "-made")
+        has_dates = self.cleaned_data.get("since") or self.cleaned_data.get("until")
+        return read_sort("-date", SORTS, "-made") if has_dates and sort.key == "made" else sort
 
     def in_use(self) -> list[str]:
         """Return the labels of the filters that are set, for a list that found nothing."""

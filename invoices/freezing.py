@@ -38,12 +38,11 @@ def freeze(
     Raises DocumentInvalid when the authority's rules refuse the document, IrnInvalid and KeyFileInvalid when the
     number or the key does.
     """
-    totals = totals_of(draft, tax_point(draft.supply_date, issued_at.date()), tax)
-    if totals is None:
-        return None
     irn = make_irn(number, seller.service_id, issued_at.date())
-    identity = Identity(irn, issued_at)
-    document = document_bytes(build_document(identity=identity, seller=seller, draft=draft, totals=totals))
+    made = make_document(draft, seller, identity=Identity(irn, issued_at), tax=tax)
+    if made is None:
+        return None
+    totals, document = made
     check_document(document)
     return Frozen(
         number=number,
@@ -55,3 +54,16 @@ def freeze(
         sha256=hashlib.sha256(document).hexdigest(),
         qr_payload=qr_payload(irn=irn, public_key=seller.public_key, certificate=seller.certificate, stamp=stamp),
     )
+
+
+def make_document(
+    draft: InvoiceDraft, seller: Seller, *, identity: Identity, tax: TaxRules
+) -> tuple[Totals, bytes] | None:
+    """Return a complete draft's sums and its document's bytes, unchecked; None when it cannot be summed.
+
+    The same facts, seller, identity and rates give the same bytes.
+    """
+    totals = totals_of(draft, tax_point(draft.supply_date, identity.issue_date), tax)
+    if totals is None:
+        return None
+    return totals, document_bytes(build_document(identity=identity, seller=seller, draft=draft, totals=totals))

@@ -38,13 +38,13 @@ def at_risk(request: HttpRequest) -> HttpResponse:
 
 
 def by_risk(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
-    """Return those that are not registered, ordered by `invoices.deadlines.urgency` times what is to be paid."""
+    """Return those that are not registered, ordered by `invoices.deadlines.urgency` times the naira to be paid."""
     left = F("hours_left")
     urgency = Case(
         When(hours_left__gt=0, then=Value(1.0) / (Value(1.0) + left / Value(12.0))),
         default=Value(1.0) - left / Value(24.0),
     )
-    amount = Cast(Coalesce(F("payable_amount"), Value(Decimal(0))), FloatField())
+    amount = Cast(Coalesce(F("naira_amount"), Value(Decimal(0))), FloatField())
     waiting = invoices.filter(status__in=OPEN, deadline_at__isnull=False)
     hours = waiting.annotate(hours_left=_Hours(F("deadline_at"), Now()))
     return hours.annotate(risk=amount * urgency).order_by("-risk", "deadline_at", "pk")

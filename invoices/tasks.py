@@ -12,7 +12,17 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from invoices.services import alarming, codelists, exchange_requests, issuing, law, mailing, reconciling, submitting
+from invoices.services import (
+    alarming,
+    codelists,
+    exchange_requests,
+    issuing,
+    law,
+    mailing,
+    reconciling,
+    recounting,
+    submitting,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -91,6 +101,17 @@ def ring_reconciliations() -> None:
 def ring_reconciliation(organization_id: int, user_id: int) -> None:
     """Ask a worker to reconcile one organization once the current transaction commits."""
     transaction.on_commit(partial(_ring, reconciliation_of, organization_id, user_id))
+
+
+@shared_task(name="invoices.tasks.recount_deadlines")
+def recount_deadlines() -> None:
+    """Give open invoices their deadlines anew."""
+    logger.info("deadlines_recounted", moved=recounting.recount_deadlines())
+
+
+def ring_recount() -> None:
+    """Ask a worker to give open invoices their deadlines anew once the current transaction commits."""
+    transaction.on_commit(partial(_ring, recount_deadlines))
 
 
 def ring_rates() -> None:

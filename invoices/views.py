@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, QuerySet, Sum
+from django.db import connection as database
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.lists import read_page, read_sort
+from accounts.lists import COUNTED, read_page
 from accounts.permissions import Act, require
+from invoices.drafts import InvoiceDraft
+from invoices.drafts.preparing import quoted_total
 from invoices.forms import SORTS, InvoiceFilter
 from invoices.models import REGISTERED, REMAKEABLE, WAITING, Invoice, PaperSent, ProposalState, Status
 from invoices.paper.screen import document_lines, history_of, paper_of
@@ -32,15 +36,17 @@ def invoices(request: HttpRequest) -> HttpResponse:
     """List the organization's invoices with the totals of what the filter lets through."""
     filters = InvoiceFilter(request.GET)
     found = filters.apply(Invoice.objects.all())
-    sort = read_sort(request.GET.get("sort", ""), SORTS, "-made")
-    page = read_page(sort.apply(found.defer(*HEAVY), SORTS), request.GET.get("page", ""))
+    sort = filters.sort(request.GET.get("sort", ""))
+    totals = _totals(found)
+    counted = sum(row["count"] for row in totals)
+    page = read_page(sort.apply(found.defer(*HEAVY), SORTS), request.GET.get("page", ""), counted=counted)
     reason = filters.cleaned_data.get("reason", "")
     context = {
         "filters": filters,
         "page": page,
         "sort": sort,
-        "totals": _totals(found),
-        "counts": Invoice.objects.counts_by_status(),
+        "totals": totals,
+        "counts": Invoice.objects.short_counts_by_status(),
         "chosen_status": filters.cleaned_data.get("status", ""),
         "reason": _reason_words(reason, page.object_list) if reason else "",
         "connection_id": filters.cleaned_data.get("connection"),
@@ -49,11 +55,21 @@ def invoices(request: HttpRequest) -> HttpResponse:
 
 
 def _totals(found: QuerySet[Invoice]) -> list[dict[str, Any]]:
-    """Return {currency, count, tax, payable} for each currency, the largest count first."""
-    by_currency = found.order_by().values("currency")
-    sums = by_currency.annotate(count=Count("pk"), tax=Sum("tax_amount"), payable=Sum("payable_amount"))
-    rows: list[Any] = list(sums.order_by("-count", "currency"))
-    return rows
+    """Return {currency, count, tax, payable} for each currency, the largest count first.
+
+    No more than COUNTED and one rows are looked at: a longer list is not added up.
+    """
+    if found.query.is_empty():
+        return []
+    first = found.order_by().values("currency", "tax_amount", "payable_amount")[: COUNTED + 1]
+    inner, parameters = first.query.sql_with_params()
+    sql = f"""
+        SELECT currency, count(*), sum(tax_amount), sum(payable_amount)
+        FROM ({inner}) AS found GROUP BY currency ORDER BY 2 DESC, 1
+    """  # noqa: S608 - the inner statement comes from the ORM, its values are parameters
+    with database.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [dict(zip(("currency", "count", "tax", "payable"), row, strict=True)) for row in cursor.fetchall()]
 
 
 def _reason_words(key: str, rows: Any) -> str:
@@ -84,9 +100,19 @@ def invoice(request: HttpRequest, pk: int) -> HttpResponse:
         "exchanges": list(found.exchanges.order_by("pk")),
         "is_voidable": found.status in REMAKEABLE,
         "authority_away": opened() if found.status in (*WAITING, Status.SUBMITTING) else None,
+        "kobo_off": _kobo_off(found),
         "is_paused": found.business is not None and found.business.is_paused,
     }
     return render(request, "invoices/invoice.html", context)
+
+
+def _kobo_off(found: Invoice) -> Decimal | None:
+    """Return by how much an invoice of prices with tax comes to less than was quoted, None for nothing."""
+    if not found.draft.get("prices_include_tax") or found.payable_amount is None:
+        return None
+    draft = InvoiceDraft.from_json(found.draft, {})
+    quoted = quoted_total(draft) if draft.currency == found.currency else None
+    return (quoted - found.payable_amount or None) if quoted is not None else None
 
 
 @require_POST

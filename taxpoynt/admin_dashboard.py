@@ -60,6 +60,7 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
             ("invoices.enforcement", "event"),
             ("invoices.exchangerate", "currency_exchange"),
             ("invoices.taxrulesversion", "history"),
+            ("invoices.sellerversion", "history_edu"),
             ("invoices.deadlinealarm", "alarm"),
         ),
     ),

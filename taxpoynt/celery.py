@@ -57,6 +57,8 @@ NIGHTLY = {
     # The bell rings when a rate is entered; this is for the one that nobody heard.
     "retry-waiting-for-rates": ("invoices.tasks.retry_waiting_for_rates", crontab(hour="5", minute="0")),
     "ring-reconciliations": ("invoices.tasks.ring_reconciliations", crontab(hour="5", minute="30")),
+    # So it is with a change of law; and invoices from before deadlines were kept get theirs.
+    "recount-deadlines": ("invoices.tasks.recount_deadlines", crontab(hour="0", minute="30")),
     "ring-censuses": ("crm.tasks.ring_censuses", crontab(hour="4", minute="30")),
 }
 PERIODIC: dict[str, dict[str, Any]] = {

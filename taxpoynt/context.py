@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.lists import COUNTED
 from accounts.permissions import Act, may
 from integrations.models import Connection, ConnectionStatus
-from invoices.models import Invoice, Status
+from invoices.models import Invoice
 
 SANDBOX = "sandbox"
 # The frame of these is not ours.
@@ -64,10 +64,7 @@ def navigation(request: HttpRequest) -> list[Entry]:
         ("settings", _("Settings")),
     ]
     waiting = {
-        "invoices": Invoice.objects.filter(
-            Q(status__in=[Status.DRAFT, Status.REJECTED, Status.CONFIG_ERROR])
-            | Q(status=Status.READY, needs_approval=True)
-        ).count(),
+        "invoices": Invoice.objects.needing_somebody()[: COUNTED + 1].count(),
         "connections": Connection.objects.filter(status=ConnectionStatus.NEEDS_REAUTHORIZATION).count(),
     }
     return [_entry(request, name, label, waiting.get(name, 0)) for name, label in entries]

@@ -28,7 +28,6 @@ from invoices.reconciling import Cause
 from invoices.services.breaking import opened
 from invoices.services.differences import wants_people
 
-NAIRA = "NGN"
 # Differences that stand on the home page as invoices, changed deals or unread records.
 SAID_ELSEWHERE = (Cause.HELD, Cause.REJECTED, Cause.KEYS, Cause.CHANGED, Cause.UNREADABLE)
 # What a reader distinguishes: done, on its way by itself, and what needs somebody.
@@ -146,21 +145,20 @@ def overview() -> Overview:
 
 
 def _piles() -> dict[str, Pile]:
-    rows = Invoice.objects.order_by().values("status", "currency")
+    rows = Invoice.objects.order_by().values("status")
     # A note is no invoice to be counted, but what it takes back or adds belongs to the money.
     own = Q(original=None)
-    signed = Case(When(type_code="380", then=-F("payable_amount")), default=F("payable_amount"))
+    signed = Case(When(type_code="380", then=-F("naira_amount")), default=F("naira_amount"))
     sums: list[Any] = list(
-        rows.annotate(number=Count("pk", filter=own), added=Count("payable_amount", filter=own), amount=Sum(signed))
+        rows.annotate(number=Count("pk", filter=own), added=Count("naira_amount", filter=own), amount=Sum(signed))
     )
     return {name: _pile(name, [row for row in sums if row["status"] in statuses]) for name, statuses in GROUPS.items()}
 
 
 def _pile(name: str, rows: list[dict[str, Any]]) -> Pile:
     count = sum(row["number"] for row in rows)
-    naira = [row for row in rows if row["currency"] == NAIRA]
-    amount = sum((row["amount"] or Decimal(0) for row in naira), Decimal(0))
-    return Pile(name, count, amount, count - sum(row["added"] for row in naira))
+    amount = sum((row["amount"] or Decimal(0) for row in rows), Decimal(0))
+    return Pile(name, count, amount, count - sum(row["added"] for row in rows))
 
 
 def _with_latest_run(connections: list[Connection]) -> list[Connection]:

@@ -91,6 +91,7 @@ MBS_WEBHOOK_KEY = env.str("MBS_WEBHOOK_KEY", "")
 MBS_QR_SUFFIX = env.str("MBS_QR_SUFFIX", "unix")
 # Calls a second to the authority, by all workers together; 0: as many as they can. Its limit is not published.
 MBS_CALLS_PER_SECOND = env.float("MBS_CALLS_PER_SECOND", 5.0)
+MBS_CALLS_PER_SECOND_PER_BUSINESS = env.float("MBS_CALLS_PER_SECOND_PER_BUSINESS", 5.0)
 # What becomes of a sale in another currency: "convert" to naira by the rate of its day, or "keep" it as it is.
 MBS_FOREIGN_CURRENCY = env.str("MBS_FOREIGN_CURRENCY", "convert")
 EXCHANGE_RATE_DAYS = env.int("EXCHANGE_RATE_DAYS", 7)  # how old the rate of a day may be
@@ -104,6 +105,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
+    "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",

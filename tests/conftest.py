@@ -41,6 +41,12 @@ def _quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def _no_pace(settings: Any) -> None:
+    """Let the authority's calls go as fast as they can, but in the tests that are about their pace."""
+    settings.MBS_CALLS_PER_SECOND = settings.MBS_CALLS_PER_SECOND_PER_BUSINESS = 0
+
+
 @pytest.fixture(scope="session")
 def _sandbox_process() -> Iterator[SandboxProcess]:
     process = SandboxProcess(deals=40)
@@ -55,7 +61,6 @@ def sandbox(_sandbox_process: SandboxProcess, settings: Any) -> SandboxProcess:
     for name in ("HUBSPOT_API_BASE", "HUBSPOT_APP_BASE", "MBS_BASE_URL"):
         setattr(settings, name, _sandbox_process.url)
     settings.ENVIRONMENT = "sandbox"
-    settings.MBS_CALLS_PER_SECOND = 0
     settings.HUBSPOT_CLIENT_ID = "sandbox-client"
     settings.HUBSPOT_CLIENT_SECRET = "sandbox-secret"
     return _sandbox_process

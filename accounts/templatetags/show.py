@@ -16,6 +16,8 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
+from accounts.lists import COUNTED
+
 register = template.Library()
 
 NOTHING = "–"
@@ -68,6 +70,12 @@ def quantity(number: Decimal | None) -> str:
 def count(number: int | None) -> str:
     """Return a count with its thousands set off."""
     return NOTHING if number is None else f"{number:,}"
+
+
+@register.filter
+def bounded(number: int) -> str:
+    """Return a count that was not carried beyond COUNTED: "10,000+" for more."""
+    return f"{COUNTED:,}+" if number > COUNTED else f"{number:,}"
 
 
 @register.filter

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import orjson
@@ -23,7 +23,7 @@ from integrations.base.errors import (
     TransientError,
     UnknownOutcome,
 )
-from integrations.base.ratelimit import GENERAL, AccountPacer, RateLimits
+from integrations.base.ratelimit import GENERAL, AccountPacer, RateLimits, wait_in
 
 logger = structlog.get_logger(__name__)
 
@@ -33,8 +33,17 @@ TRIES = 3
 SHORTEST_SECRET = 8
 MAX_WAIT = 15.0  # seconds; a longer wait belongs to the task, not to a worker that sits still
 LONG_WAIT = 60.0  # seconds; who asks for more must not be asked again before it is over
-LONGEST_WAIT = 86_400.0  # a day: whatever is asked for, it is tried again then
 GATEWAY_STATUSES = frozenset({423, 502, 503, 504, 521, 522, 523, 524})
+
+
+class Pacer(Protocol):
+    """What spreads a client's calls."""
+
+    def wait(self, lane: str = GENERAL) -> float:
+        """Sleep until a call may go out; return the seconds slept."""
+
+    def observe(self, headers: Mapping[str, str]) -> None:
+        """Hear what an answer says about its limits."""
 
 
 @dataclass(slots=True)
@@ -75,10 +84,7 @@ class Observed:
 
 def asked_wait(response: requests.Response) -> float | None:
     """Return the seconds that an answer asks to wait, a day at most; None when it names none."""
-    asked = response.headers.get("Retry-After", "")
-    if not (asked.isascii() and asked.replace(".", "", 1).isdigit()):
-        return None
-    return min(float(asked), LONGEST_WAIT)
+    return wait_in(response.headers)
 
 
 class ApiClient:
@@ -100,7 +106,7 @@ class ApiClient:
         base_url: str,
         headers: Callable[[], Mapping[str, str]] | None = None,
         limited_wait: Callable[[requests.Response], float | None] | None = None,
-        pacer: AccountPacer | None = None,
+        pacer: Pacer | None = None,
         waitable: Mapping[int, str] | None = None,
         connect_timeout: float = 10.0,
         read_timeout: float = 30.0,
@@ -114,7 +120,7 @@ class ApiClient:
         self._limited_wait = limited_wait
         self._waitable = waitable or {}
         self._timeout = (connect_timeout, read_timeout)
-        self._pacer = pacer or AccountPacer(RateLimits())
+        self._pacer: Pacer = pacer or AccountPacer(RateLimits())
         self._session = requests.Session()
         self._session.headers["User-Agent"] = USER_AGENT
         # Proxies and .netrc of the machine must not reroute or add credentials to a tenant's calls.

@@ -21,6 +21,7 @@ GENERAL = "general"
 # Of each window a little is left to urgent work at any time, and a fifth once urgent work had to wait.
 RESERVE, RESERVE_WHEN_WAITED_FOR = 0.04, 0.2
 MARGIN = 0.1  # seconds: a call arrives later than it is sent, and the provider counts arrivals
+LONGEST_WAIT = 86_400.0  # a day: whatever is asked for, it is tried again then
 LIMIT_KEPT = 3600  # seconds for which other processes believe a limit that one of them learned
 REDIS_AWAY = 5.0  # seconds for which a process paces by itself when Redis did not answer
 
@@ -49,14 +50,20 @@ class RateLimits:
     """What a provider says about its limits.
 
     `limit_header` and `window_header` name the answer headers with the calls in a window and its milliseconds; a
-    provider that sends none is not paced, unless `window` (calls, seconds) says what it allows. `lanes` are kinds of
-    calls with a limit of their own, likewise.
+    provider that sends none is not paced. `lanes` are kinds of calls with a limit of their own: (calls, seconds).
     """
 
     limit_header: str = ""
     window_header: str = ""
-    window: tuple[int, float] | None = None
     lanes: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+
+
+def wait_in(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that an answer's headers ask to wait, a day at most; None when they name none."""
+    asked = headers.get("Retry-After", "")
+    if not (asked.isascii() and asked.replace(".", "", 1).isdigit()):
+        return None
+    return min(float(asked), LONGEST_WAIT)
 
 
 class AccountPacer:
@@ -72,7 +79,7 @@ class AccountPacer:
         self._urgent = urgent
         self._lock = threading.Lock()
         self._sent: dict[str, deque[float]] = {}
-        self._window = limits.window
+        self._window: tuple[int, float] | None = None
         self._alone_until = 0.0
 
     def observe(self, headers: Mapping[str, str]) -> None:
@@ -84,7 +91,7 @@ class AccountPacer:
         window = (max(1, int(limit)), int(milliseconds) / 1000 if milliseconds.isdigit() else 10.0)
         if window != self._window:
             self._window = window
-            self._ask(lambda server: server.set(self._key("limit"), f"{window[0]} {window[1]}", ex=LIMIT_KEPT))
+            self._ask(lambda redis_: redis_.set(self._key("limit"), f"{window[0]} {window[1]}", ex=LIMIT_KEPT))
 
     def wait(self, lane: str = GENERAL) -> float:
         """Sleep until a call may go out; return the seconds slept."""
@@ -104,7 +111,9 @@ class AccountPacer:
         places = calls if self._urgent else max(1, calls - max(1, round(calls * RESERVE)))
         yielding = max(1, round(calls * (1 - RESERVE_WHEN_WAITED_FOR)))
         arguments = [int(window * 1e6), places, yielding, int(self._urgent), uuid4().hex]
-        wait = self._ask(lambda server: _script(server)(keys=[self._key(lane), self._key("urgent")], args=arguments))
+        wait = self._ask(
+            lambda redis_: script(redis_, TAKE)(keys=[self._key(lane), self._key("urgent")], args=arguments)
+        )
         return self._take_alone(lane, places, window) if wait is None else float(wait) / 1e6
 
     def _take_alone(self, lane: str, places: int, window: float) -> float:
@@ -118,7 +127,7 @@ class AccountPacer:
             return sent[0] + window - now + 0.001
 
     def _learned(self) -> tuple[int, float] | None:
-        kept = self._ask(lambda server: server.get(self._key("limit")))
+        kept = self._ask(lambda redis_: redis_.get(self._key("limit")))
         if not kept:
             return None
         calls, seconds = bytes(kept).decode().split()
@@ -129,7 +138,7 @@ class AccountPacer:
         if not self._account or time.monotonic() < self._alone_until:
             return None
         try:
-            return question(_server())
+            return question(server())
         except redis.RedisError as problem:
             logger.warning("pacing_alone", account=self._account, reason=type(problem).__name__)
             self._alone_until = time.monotonic() + REDIS_AWAY
@@ -141,12 +150,13 @@ class AccountPacer:
 
 
 @cache
-def _server() -> redis.Redis:
+def server() -> redis.Redis:
     """Return this process's pooled connection; it must never hold a call up for long."""
     return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1)
 
 
 @cache
-def _script(server: redis.Redis) -> Callable[..., object]:
-    script: Callable[..., object] = server.register_script(TAKE)
-    return script
+def script(of: redis.Redis, text: str) -> Callable[..., object]:
+    """Return a script as a function, which sends its text only where it is not known yet."""
+    registered: Callable[..., object] = of.register_script(text)
+    return registered

@@ -9,6 +9,7 @@ from invoices.admin.law import (
     EnforcementAdmin,
     ExchangeRateAdmin,
     LegalRuleAdmin,
+    SellerVersionAdmin,
     TaxRateAdmin,
     TaxRulesVersionAdmin,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "PaperSentAdmin",
     "ProposalAdmin",
     "ReconciliationAdmin",
+    "SellerVersionAdmin",
     "SubmissionAdmin",
     "TaxRateAdmin",
     "TaxRulesVersionAdmin",

@@ -22,7 +22,7 @@ from invoices.qr import KeyFileInvalid, parse_key_file
 from invoices.services.issuing import reissue_held
 from invoices.services.service_ids import read_service_id, take_service_id
 from invoices.services.submitting import resume_submissions
-from invoices.tasks import ring_submissions
+from invoices.tasks import ring_recount, ring_submissions
 
 SECRETS = ("certificate", "api_key", "api_secret")
 KEEP = _("Leave empty to keep what is stored. It is stored encrypted and never shown again.")
@@ -82,7 +82,7 @@ class BusinessForm(forms.ModelForm):
             "organization", "legal_name", "tin", "rc_number", "description", "email", "telephone", "street", "city",
             "postal_zone", "state", "lga", "country", "entity_id", "business_id", "service_id", "number_prefix",
             "payment_terms_days", "payment_means_code", "default_tax_category", "hsn_code", "product_category",
-            "isic_code", "service_category", "approval_above", "approval_kinds",
+            "isic_code", "service_category", "approval_above", "approval_kinds", "target_hours",
         )  # fmt: skip
 
     def clean_key_file(self) -> str:
@@ -162,6 +162,7 @@ class BusinessAdmin(TenantAdmin):
                 )
             },
         ),
+        (_("Deadlines"), {"fields": ("target_hours",)}),
         (_("A second person"), {"fields": ("approval_above", "approval_kinds")}),
         (_("Since when"), {"fields": ("created_at", "updated_at")}),
     )  # fmt: skip
@@ -188,6 +189,8 @@ class BusinessAdmin(TenantAdmin):
     def save_model(self, request: HttpRequest, obj: Business, form: Any, change: bool) -> None:
         """Save, and say what now may be worth another try."""
         super().save_model(request, obj, form, change)
+        if "target_hours" in form.changed_data:
+            ring_recount()
         held = Invoice.objects.filter(organization=obj.organization).open_drafts().count()
         if held:
             self.message_user(

@@ -20,11 +20,12 @@ from invoices.models import (
     Enforcement,
     ExchangeRate,
     LegalRule,
+    SellerVersion,
     TaxRate,
     TaxRulesVersion,
 )
 from invoices.services.law import RatesUnreadable, enter_rates, read_rates
-from invoices.tasks import ring_rates
+from invoices.tasks import ring_rates, ring_recount
 
 
 @admin.register(TaxRate)
@@ -79,6 +80,11 @@ class LegalRuleAdmin(TenantAdmin):
     list_display = ("key", "value", "unit", "since", "confidence", "law")
     list_filter = ("key", "confidence")
     search_fields = ("key", "law", "note")
+
+    def save_model(self, request: HttpRequest, obj: LegalRule, form: Any, change: bool) -> None:
+        """Let the deadlines of open invoices follow."""
+        super().save_model(request, obj, form, change)
+        ring_recount()
 
 
 @admin.register(Enforcement)
@@ -162,3 +168,19 @@ class DeadlineAlarmAdmin(EvidenceAdmin):
     def show_organization(self, row: DeadlineAlarm) -> str:
         """Return whose it is."""
         return str(row.invoice.organization)
+
+
+@admin.register(SellerVersion)
+class SellerVersionAdmin(EvidenceAdmin):
+    """Sellers as documents were made with them."""
+
+    list_display = ("version", "business", "first_used_at")
+    list_filter = (organizations("business__organization"),)
+    list_select_related = ("business",)
+    fields = ("version", "business", "first_used_at", "show_content")
+    readonly_fields = fields
+
+    @display(description=_("Facts"))
+    def show_content(self, row: SellerVersion) -> str | SafeString:
+        """Return the facts, folded."""
+        return folded(row.content)

@@ -9,7 +9,7 @@ from django_filters import rest_framework as filters
 from rest_framework import serializers, viewsets
 from rest_framework.serializers import BaseSerializer
 
-from accounts.api import BoundedPagination, TenantAPI
+from accounts.api import NewestFirstPagination, TenantAPI
 from invoices.models import Invoice, InvoiceLine, Status, Submission
 
 AMOUNTS = (
@@ -97,13 +97,13 @@ class InvoiceViewSet(TenantAPI, viewsets.ReadOnlyModelViewSet[Invoice]):
 
     queryset = Invoice.objects.none()
     serializer_class = InvoiceSerializer
-    pagination_class = BoundedPagination
+    pagination_class = NewestFirstPagination
     filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = InvoiceFilter
 
     def rows(self) -> QuerySet[Invoice]:
         """Return the caller's invoices, newest first, without what only a detail shows."""
-        invoices: QuerySet[Invoice] = Invoice.objects.select_related("organization").order_by("-created_at", "-pk")
+        invoices: QuerySet[Invoice] = Invoice.objects.select_related("organization").order_by("-pk")
         if self.action == "retrieve":
             return invoices.defer("draft", "snapshot", "document").prefetch_related("lines", "submissions")
         return invoices.defer("draft", "snapshot", "document", "qr_payload")

@@ -165,8 +165,8 @@ class Authority(Protocol):
 
     name: str
 
-    def __init__(self, *, api_key: str, api_secret: str) -> None:
-        """Take the keys; "" where there is none."""
+    def __init__(self, *, api_key: str, api_secret: str, business: str = "") -> None:
+        """Take the keys, "" where there is none, and the name under which a business's calls are counted."""
 
     def transmit(self, irn: str) -> Verdict | Offline:
         """Ask for the document to be passed to the buyer's access point. Never repeated by the client."""

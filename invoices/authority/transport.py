@@ -11,9 +11,10 @@ from django.conf import settings
 
 from integrations.base.errors import IntegrationError, RequestRejected
 from integrations.base.http import ApiClient
-from integrations.base.ratelimit import AccountPacer, RateLimits
+from integrations.base.pace import Paces
 from invoices.authority.base import Absent, Accepted, Answer, CredentialsRefused, Lookup, LookupFailed, Unclear, Verdict
 from invoices.authority.environment import mixed_environments
+from invoices.authority.pacing import paces_of
 from invoices.authority.refusals import KEYS_REFUSED, is_about_keys, read_refusal, sentence_of
 
 CONNECT_SECONDS = 10.0
@@ -21,7 +22,6 @@ LOOKUP_SECONDS = 30.0
 # Integrators chose 15 to 60 s; a sign that is cut short costs a look-up, so it gets the longest.
 SIGN_SECONDS = 60.0
 KEPT_CHARACTERS = 16_000
-WINDOW_SECONDS = 2.0  # short enough for a limit by the second, long enough to lose little to the pacer's margin
 NO_KEYS = (
     "No API key for the tax authority is set for this business. "
     "Give its key and secret on the business profile, then resume its submissions."
@@ -34,7 +34,7 @@ class Transport:
 
     name = "The tax authority (MBS)"
 
-    def __init__(self, *, api_key: str, api_secret: str) -> None:
+    def __init__(self, *, api_key: str, api_secret: str, business: str = "") -> None:
         self._has_keys = bool(api_key and api_secret)
         self._api_key = api_key
         self._client = ApiClient(
@@ -42,9 +42,9 @@ class Transport:
             name=self.name,
             base_url=f"{settings.MBS_BASE_URL}/api/v1",
             headers=lambda: {"x-api-key": api_key, "x-api-secret": api_secret},
+            pacer=Paces(*paces_of(business)),
             connect_timeout=CONNECT_SECONDS,
             read_timeout=LOOKUP_SECONDS,
-            pacer=_pacer(),
         )
 
     def close(self) -> None:
@@ -108,15 +108,6 @@ class Transport:
             repeatable=False,
             read_timeout=seconds,
         )
-
-
-def _pacer() -> AccountPacer:
-    """Return what spreads the calls of all workers and businesses: whose calls the authority counts is not known."""
-    rate = settings.MBS_CALLS_PER_SECOND
-    if not rate:
-        return AccountPacer(RateLimits())
-    window = (max(1, round(rate * WINDOW_SECONDS)), WINDOW_SECONDS)
-    return AccountPacer(RateLimits(window=window), "authority", urgent=True)
 
 
 def _refused_lookup(refusal: RequestRejected) -> Lookup:

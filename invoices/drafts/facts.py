@@ -169,6 +169,15 @@ class Seller:
     isic_code: str = ""
     service_category: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """Return all that a document says of the seller; its keys, of which one is a secret, are left out."""
+        return {name: value for name, value in _plain(self).items() if name not in ("public_key", "certificate")}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Seller:
+        """Return the seller that `to_json` wrote, without keys: a document can be made with it, a QR code cannot."""
+        return cls(**{**data, "party": PartyDraft(**data["party"])}, public_key="", certificate="")
+
 
 _LINE_NUMBERS = ("quantity", "unit_price", "discount", "discount_rate", "fee")
 _LINE_FIELDS = frozenset(each.name for each in fields(LineDraft))

@@ -143,7 +143,7 @@ def _unusable(amount: Decimal) -> bool:
 def _out_of_bounds(number: Decimal) -> bool:
     if not number:
         return False
-    if not number.is_finite() or (number.adjusted() >= 12 and abs(number) > LARGEST):
+    if not number.is_finite() or number.adjusted() > 12 or (number.adjusted() == 12 and abs(number) > LARGEST):
         return True
     # Most numbers are short as they stand; only the others are rid of their trailing zeros first.
     if int(number.as_tuple().exponent) >= -PLACES:

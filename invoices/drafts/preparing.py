@@ -61,6 +61,22 @@ def prepare(draft: InvoiceDraft, law: Law, day: date, pinned: Pinned | None = No
     return Prepared(draft, (), rate)
 
 
+def in_naira(amount: Decimal | None, currency: str, rate: Pinned | None) -> Decimal | None:
+    """Return an amount of a document in naira, None while it or its rate is not known."""
+    if amount is None or currency == NAIRA:
+        return amount
+    return None if rate is None or rate.currency != currency else money(EXACT.multiply(amount, rate.rate))
+
+
+def quoted_total(draft: InvoiceDraft) -> Decimal | None:
+    """Return what a draft of prices with tax comes to as it was quoted, None for another or while it cannot be."""
+    lines = [taxable(line) for line in draft.lines]
+    if not draft.prices_include_tax or not lines or None in lines:
+        return None
+    whole = sum((line_amounts(line, ZERO).net for line in lines if line), ZERO)
+    return whole - money(draft.document_discount) + money(draft.document_charge)
+
+
 def _no_rate(draft: InvoiceDraft, law: Law, day: date) -> Missing:
     return Missing(
         "currency",

@@ -12,6 +12,7 @@ from invoices.models.paper import PaperSent, Post, QrPicture
 from invoices.models.proposal import Proposal, ProposalState
 from invoices.models.reconciliation import Difference, DifferenceState, Reconciliation, RunState
 from invoices.models.rules import RuleEvent, RuleExample, RuleSet, RuleStatus
+from invoices.models.seller_version import SellerVersion
 from invoices.models.status import MOVES, OPEN, REGISTERED, REMAKEABLE, WAITING, Status
 from invoices.models.submission import Step, Submission
 
@@ -51,6 +52,7 @@ __all__ = [
     "RuleSet",
     "RuleStatus",
     "RunState",
+    "SellerVersion",
     "Stage",
     "Status",
     "Step",

@@ -6,12 +6,25 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import connection as database
 from django.db import models
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Value
+from django.db.models.functions import Concat, Left, Upper
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
-from invoices.models.status import OPEN, REGISTERED, WAITING, Status
+from accounts.lists import COUNTED
+from invoices.models.status import OPEN, REGISTERED, STUCK, WAITING, Status
+
+# What a search looks through, each value on a line of its own, the first line left empty.
+SEARCHED = Concat(
+    Value("\n"), "number", Value("\n"), "irn", Value("\n"), "buyer_name", Value("\n"), "buyer_tin", Value("\n"),
+    "source_label", Value("\n"), "source_external_id", output_field=models.TextField(),
+)  # fmt: skip
+# By which a list is in the order of buyers: a held draft's name may be longer than an index takes.
+BUYER_SORT = Left("buyer_name", 80)
+SHORTEST_INSIDE = 3  # letters; the index knows places inside a word by three of them
 
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
@@ -21,6 +34,14 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         """Return the credit notes of an invoice that count against it; a voided one does not."""
         return self.filter(original=original, type_code="380").exclude(status=Status.VOIDED)
 
+    def matching(self, text: str) -> QuerySet[Invoice]:
+        """Return what has this text in its number, IRN, buyer, source's label or id, whatever the case.
+
+        One or two letters have to begin one of them.
+        """
+        wanted = text if len(text) >= SHORTEST_INSIDE else f"\n{text}"
+        return self.alias(searched=SEARCHED).filter(searched__icontains=wanted)
+
     def open_drafts(self) -> QuerySet[Invoice]:
         """Return what is held back for lack of facts."""
         return self.filter(status=Status.DRAFT)
@@ -28,6 +49,10 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
     def correctable(self) -> QuerySet[Invoice]:
         """Return what a change of facts can move: drafts, and rejected invoices."""
         return self.filter(status__in=[Status.DRAFT, Status.REJECTED])
+
+    def needing_somebody(self) -> QuerySet[Invoice]:
+        """Return what stands still until a person gives a fact, mends something or approves."""
+        return self.filter(Q(status__in=STUCK) | Q(status=Status.READY, needs_approval=True))
 
     def registered(self) -> QuerySet[Invoice]:
         """Return what the authority holds."""
@@ -53,6 +78,16 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         """Return what somebody still has to look after or wait for, drafts left out."""
         return self.exclude(status__in=[Status.DRAFT, Status.VOIDED, *REGISTERED])
 
+    def short_counts_by_status(self) -> dict[str, int]:
+        """Return {status: number} with every status named, each counted to one above COUNTED and no further."""
+        some = [self.filter(status=status).order_by().values("status")[: COUNTED + 1] for status in Status.values]
+        inner = [each.query.sql_with_params() for each in some]
+        # The scope's own filter is in the inner statements, each of which is read from the index alone.
+        sql = " UNION ALL ".join(f"SELECT count(*) FROM ({statement}) AS found" for statement, _values in inner)  # noqa: S608
+        with database.cursor() as cursor:
+            cursor.execute(sql, [value for _statement, values in inner for value in values])
+            return dict(zip(Status.values, (number for (number,) in cursor.fetchall()), strict=True))
+
     def counts_by_status(self) -> dict[str, int]:
         """Return {status: number} with every status named."""
         counted = dict(self.order_by().values_list("status").annotate(Count("pk")))
@@ -70,6 +105,15 @@ class VoidedFor(models.TextChoices):
     PERSON = "person", _("A person decided it")
 
 
+def _both_ways(column: str, name: str) -> list[models.Index]:
+    """Return the indexes of a column that may be empty: either way a list has the rows without a value last."""
+    falling = models.OrderBy(F(column), descending=True, nulls_last=True)
+    return [
+        models.Index(fields=["organization", column, "id"], name=f"invoice_by_{name}"),
+        models.Index("organization", falling, F("id").desc(), name=f"invoice_by_{name}_falling"),
+    ]
+
+
 class Invoice(models.Model):
     """One invoice, made from one part of one deal or sale.
 
@@ -77,11 +121,16 @@ class Invoice(models.Model):
     same on every attempt. `missing` lists {field, label, where}. Amounts are null while a draft cannot be added up.
     """
 
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.PROTECT, related_name="invoices")
-    business = models.ForeignKey(
-        "invoices.Business", on_delete=models.PROTECT, null=True, blank=True, related_name="invoices"
+    # The three have no index of their own: one of several columns begins with each.
+    organization = models.ForeignKey(
+        "accounts.Organization", on_delete=models.PROTECT, related_name="invoices", db_index=False
     )
-    connection = models.ForeignKey("integrations.Connection", on_delete=models.PROTECT, related_name="invoices")
+    business = models.ForeignKey(
+        "invoices.Business", on_delete=models.PROTECT, null=True, blank=True, related_name="invoices", db_index=False
+    )
+    connection = models.ForeignKey(
+        "integrations.Connection", on_delete=models.PROTECT, related_name="invoices", db_index=False
+    )
     source_kind = models.CharField(max_length=20)
     source_external_id = models.CharField(max_length=100)
     source_part = models.CharField(max_length=20, default="1")
@@ -133,10 +182,26 @@ class Invoice(models.Model):
         related_name="invoices",
         help_text=_("The tax rates that its document was made with."),
     )
+    seller_version = models.ForeignKey(
+        "invoices.SellerVersion",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,  # looked up from the invoice only
+        help_text=_("The seller's facts that its document was made with."),
+    )
     source_currency = models.CharField(max_length=10, blank=True, help_text=_("What the source sold in."))
     exchange_rate = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     exchange_day = models.DateField(null=True, blank=True)
     exchange_source = models.CharField(max_length=100, blank=True)
+    # For lists, reports and thresholds, also where the document stays in another currency.
+    naira_amount = models.DecimalField(
+        max_digits=20, decimal_places=2, null=True, blank=True, help_text=_("What is to be paid, in naira.")
+    )
+    naira_tax = models.DecimalField(
+        max_digits=20, decimal_places=2, null=True, blank=True, help_text=_("The tax in it, in naira.")
+    )
     deadline_at = models.DateTimeField(null=True, blank=True)
     deadline_rule = models.CharField(max_length=60, blank=True, help_text=_("The legal rule, or own-target."))
     original = models.ForeignKey(
@@ -245,8 +310,20 @@ class Invoice(models.Model):
             models.Index(fields=["deadline_at", "id"], condition=Q(status__in=WAITING), name="invoice_by_deadline"),
             models.Index(fields=["organization", "deadline_at"], condition=Q(status__in=OPEN), name="invoice_at_risk"),
             models.Index(fields=["lease_until"], condition=Q(status=Status.SUBMITTING), name="invoice_leased"),
-            models.Index(fields=["organization", "-created_at"], name="invoice_newest"),
-            models.Index(fields=["organization", "status"], name="invoice_by_status"),
+            # Every order and every filter of the lists has an index: tests/invoices/test_lists.py names the lists.
+            models.Index(fields=["organization", "id"], name="invoice_newest_first"),
+            models.Index(fields=["organization", "status", "id"], name="invoice_in_status"),
+            models.Index("organization", BUYER_SORT, "id", name="invoice_by_buyer"),
+            *_both_ways("issue_date", "date"),
+            *_both_ways("number", "number"),
+            *_both_ways("payable_amount", "amount"),
+            GinIndex(OpClass(Upper(SEARCHED), name="gin_trgm_ops"), name="invoice_searched"),
+            # Those of operations, who look at every organization at once.
+            models.Index(fields=["status", "id"], name="invoice_all_by_status"),
+            models.Index(fields=["kind", "id"], name="invoice_all_by_kind"),
+            models.Index(fields=["issue_date"], name="invoice_all_by_date"),
+            models.Index(fields=["created_at"], name="invoice_all_by_making"),
+            models.Index(fields=["id"], condition=Q(needs_approval=True), name="invoice_for_approval"),
         ]
 
     def __str__(self) -> str:

@@ -27,6 +27,8 @@ class Status(models.TextChoices):
 WAITING = (Status.READY, Status.APPROVED, Status.UNKNOWN)
 # The authority holds these: their facts never change again.
 REGISTERED = (Status.SIGNED, Status.TRANSMITTED, Status.DELIVERED, Status.CREDITED)
+# Nothing moves these but somebody who gives a fact or decides.
+STUCK = (Status.DRAFT, Status.REJECTED, Status.CONFIG_ERROR)
 # Numbered and certainly not at the authority: the document may still be made anew under its number.
 REMAKEABLE = (Status.READY, Status.APPROVED, Status.REJECTED, Status.CONFIG_ERROR)
 # Not registered and not given up: a deadline still runs.

@@ -16,8 +16,9 @@ from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
 from accounts.models import Membership, Organization, Role
-from invoices.deadlines import SOON, step_of, time_left_words
+from invoices.deadlines import SOON, STEPS, step_of, time_left_words
 from invoices.models import OPEN, AlarmStep, DeadlineAlarm, Invoice
+from invoices.services.mailing import is_mail_set_up
 
 logger = structlog.get_logger(__name__)
 
@@ -29,10 +30,14 @@ HEAVY = ("document", "draft", "snapshot", "qr_payload", "missing")
 def tell_deadlines(now: datetime | None = None) -> int:
     """Note every step that was reached, mail each organization one letter, and return how many steps were told.
 
-    A mail that fails is tried again by the next run; a worker that dies between the mail and its note sends it twice,
-    which is better than not at all. Steps of what was registered meanwhile are not told.
+    A step is claimed before its mail leaves. A mail server that is away or refuses gives the claim back, and the next
+    run tries again; a worker that dies while it sends keeps it, so that nothing is told twice, and the next step is
+    told in its time. Without a mail server, and for an organization without owners, steps wait. Of an invoice's steps
+    that wait the furthest is told, and none of what was registered meanwhile.
     """
     now = now or timezone.now()
+    if not is_mail_set_up():
+        return 0
     with scopes_disabled():
         _note_steps(now)
         waiting = DeadlineAlarm.objects.filter(sent_at=None).order_by()
@@ -57,23 +62,40 @@ def _note_steps(now: datetime) -> None:
 
 
 def _tell(organization: Organization, now: datetime) -> int:
-    with scope(organization=organization), transaction.atomic():
-        alarms = DeadlineAlarm.objects.filter(sent_at=None).select_for_update(of=("self",), skip_locked=True)
-        mine = list(alarms.select_related("invoice").order_by("invoice__deadline_at", "pk"))
-        current = [each for each in mine if each.invoice.status in OPEN]
-        if current and not _send(organization, current, now):
+    with scope(organization=organization):
+        owners = Membership.objects.filter(organization=organization, role=Role.OWNER, user__is_active=True)
+        to = sorted(owners.values_list("user__email", flat=True))
+        if not to:
+            logger.error("deadlines_have_no_reader", organization=organization.pk)
             return 0
-        DeadlineAlarm.objects.filter(pk__in=[each.pk for each in mine]).update(sent_at=now)
+        claimed = _claim(now)
+        current = _furthest(claimed)
+        if current and not _send(organization, to, current, now):
+            DeadlineAlarm.objects.filter(pk__in=[each.pk for each in claimed]).update(sent_at=None)
+            return 0
     return len(current)
 
 
-def _send(organization: Organization, alarms: list[DeadlineAlarm], now: datetime) -> bool:
-    owners = Membership.objects.filter(Q(role=Role.OWNER), organization=organization, user__is_active=True)
-    to = list(owners.values_list("user__email", flat=True))
-    if not to:
-        logger.error("deadlines_have_no_reader", organization=organization.pk, invoices=len(alarms))
-        return True
-    invoices = list({each.invoice_id: each.invoice for each in alarms}.values())
+def _claim(now: datetime) -> list[DeadlineAlarm]:
+    """Claim what waits to be told; what another worker claims at this moment is left to it."""
+    with transaction.atomic():
+        waiting = DeadlineAlarm.objects.filter(sent_at=None).select_for_update(of=("self",), skip_locked=True)
+        mine = list(waiting.select_related("invoice").order_by("invoice__deadline_at", "pk"))
+        DeadlineAlarm.objects.filter(pk__in=[each.pk for each in mine]).update(sent_at=now)
+    return mine
+
+
+def _furthest(alarms: list[DeadlineAlarm]) -> list[DeadlineAlarm]:
+    found: dict[int, DeadlineAlarm] = {}
+    for each in alarms:
+        before = found.get(each.invoice_id)
+        if each.invoice.status in OPEN and (before is None or STEPS.index(each.step) > STEPS.index(before.step)):
+            found[each.invoice_id] = each
+    return list(found.values())
+
+
+def _send(organization: Organization, to: list[str], alarms: list[DeadlineAlarm], now: datetime) -> bool:
+    invoices = [each.invoice for each in alarms]
     rows = [
         (invoice, time_left_words(invoice.deadline_at, now), invoice.get_status_display())
         for invoice in invoices[:SHOWN]

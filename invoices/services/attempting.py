@@ -100,6 +100,8 @@ def _validate(authority: Authority, claim: Claim) -> Result | None:
             return _rejected(claim, verdict)
         case CredentialsRefused(sentence=sentence):
             return Result(invoice, Status.CONFIG_ERROR, sentence, pause=sentence)
+        case Unclear(sentence=sentence, http_status=429):
+            return Result(invoice, claim.resting, f"{sentence} {WAITING}")  # asking would be more calls still
         case Unclear(sentence=sentence) if _is_answer(verdict):
             # The words for "busy" are those for "handed in before": ask, although we never signed it.
             answer = _ask(authority, claim)

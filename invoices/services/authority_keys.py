@@ -47,7 +47,7 @@ def authority_for(business: Business, group: Group) -> Authority:
     """Return the authority spoken to with the right pair for these calls; the caller closes it."""
     authority: type[Authority] = import_string(settings.TAX_AUTHORITY)
     key, secret = pair_for(business, group)
-    return authority(api_key=key, api_secret=secret)
+    return authority(api_key=key, api_secret=secret, business=str(business.pk))
 
 
 @contextmanager

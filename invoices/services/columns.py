@@ -8,6 +8,7 @@ from datetime import datetime
 
 from invoices.deadlines import deadline_of
 from invoices.drafts import InvoiceDraft, Missing
+from invoices.drafts.preparing import in_naira
 from invoices.freezing import Frozen
 from invoices.law import Law, Pinned
 from invoices.models import Invoice, InvoiceLine, Status
@@ -33,10 +34,13 @@ CHANGEABLE = (
     *(
         "rule_set",
         "tax_rules",
+        "seller_version",
         "source_currency",
         "exchange_rate",
         "exchange_day",
         "exchange_source",
+        "naira_amount",
+        "naira_tax",
         "deadline_at",
         "deadline_rule",
         "missing",
@@ -93,13 +97,15 @@ def put_facts(
     invoice.missing = [asdict(each) for each in missing]
     for name in AMOUNTS:
         setattr(invoice, name, getattr(totals, name) if totals else None)
+    invoice.naira_amount = in_naira(invoice.payable_amount, invoice.currency, rate)
+    invoice.naira_tax = in_naira(invoice.tax_amount, invoice.currency, rate)
 
 
 def put_deadline(invoice: Invoice, law: Law, target_hours: int, now: datetime) -> None:
     """Put the moment by which it has to be registered on an invoice whose facts stand."""
     deadline = deadline_of(
         kind=invoice.kind,
-        payable=invoice.payable_amount,
+        payable=invoice.naira_amount,
         supplied=invoice.supply_date,
         known_since=invoice.created_at or now,
         law=law,

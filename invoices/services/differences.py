@@ -24,7 +24,8 @@ from invoices.reconciling import Cause
 logger = structlog.get_logger(__name__)
 
 SHOWN = 30  # lines of a mail
-KEPT = ("state", "settled_at", "deadline", "amount", "currency", "label", "invoice", "found_in")
+FACTS = ("amount", "currency", "label", "day", "invoice_id")
+KEPT = ("state", "settled_at", "deadline", "amount", "currency", "label", "day", "invoice", "found_in")
 
 
 def keep(rows: Sequence[Difference]) -> None:
@@ -32,17 +33,23 @@ def keep(rows: Sequence[Difference]) -> None:
     subjects = {row.subject for row in rows}
     known = {(each.subject, each.cause): each for each in Difference.objects.filter(subject__in=subjects)}
     Difference.objects.bulk_create(row for row in rows if (row.subject, row.cause) not in known)
-    changed = []
+    changed, same = [], []
     for row in rows:
         old = known.get((row.subject, row.cause))
         if old is None:
             continue
+        if old.state != DifferenceState.SETTLED and all(getattr(old, each) == getattr(row, each) for each in FACTS):
+            same.append(old.pk)
+            continue
         if old.state == DifferenceState.SETTLED or old.amount != row.amount:
             old.state, old.settled_at, old.deadline = DifferenceState.OPEN, None, row.deadline
-        old.amount, old.currency, old.label = row.amount, row.currency, row.label
-        old.invoice_id, old.found_in = row.invoice_id, row.found_in
+        for each in FACTS:
+            setattr(old, each, getattr(row, each))
+        old.found_in = row.found_in
         changed.append(old)
     Difference.objects.bulk_update(changed, KEPT, batch_size=500)
+    if same:
+        Difference.objects.filter(pk__in=same).update(found_in=rows[0].found_in)
 
 
 def settle_gone(*, run: Reconciliation, subjects: set[str] | None, days: set[date]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import structlog
@@ -25,7 +25,7 @@ from invoices.drafts.preparing import Prepared, prepare
 from invoices.freezing import Frozen, freeze
 from invoices.irn import LAGOS, IrnInvalid, in_lagos, number_text
 from invoices.law import Law, Pinned
-from invoices.models import REMAKEABLE, Business, Invoice, InvoiceLine, NumberSeries, Status, VoidedFor
+from invoices.models import REMAKEABLE, Business, Invoice, InvoiceLine, NumberSeries, SellerVersion, Status, VoidedFor
 from invoices.qr import KeyFileInvalid, suffix
 from invoices.services.columns import (
     CHANGEABLE,
@@ -39,6 +39,7 @@ from invoices.services.columns import (
 )
 from invoices.services.law import law_in_force, pinned_rate, remember, tax_rules_of
 from invoices.services.proposing import HANDED_IN, compare
+from invoices.services.rebuilding import remember_seller
 from invoices.taxes import TaxRules, Totals
 
 logger = structlog.get_logger(__name__)
@@ -151,6 +152,7 @@ class _Desk:
         self.seller: Seller | None = business.as_seller() if business else None
         self.policy = business.approval_policy if business else ApprovalPolicy()
         self.law = law_in_force()
+        self._seller_kept: SellerVersion | None = None
         self._series: dict[str, NumberSeries] = {}
         self._works: list[_Work] = []
         self.already: dict[SourceKey, Invoice] = {}  # numbered invoices of what a source was before it was merged
@@ -160,7 +162,7 @@ class _Desk:
         if not _may_be_made(invoice):
             self._compare(invoice, draft)
             return
-        prepared = self._prepared(invoice, draft)
+        prepared = self._prepared(invoice, draft, self._tax(invoice))
         missing = (*self._merged(draft), *missing_facts(draft, self.seller), *prepared.missing)
         work = _Work(invoice, prepared.draft, draft.to_json(), missing, prepared.rate)
         frozen = None if work.missing else self._freeze(work)
@@ -174,16 +176,16 @@ class _Desk:
     def _compare(self, invoice: Invoice, draft: InvoiceDraft) -> None:
         if invoice.status not in HANDED_IN or draft.billing_reference is not None or invoice.issue_date is None:
             return
-        prepared = self._prepared(invoice, draft)
         tax = tax_rules_of(invoice) or self.law.tax
+        prepared = self._prepared(invoice, draft, tax)
         totals = None if prepared.missing else totals_of(prepared.draft, self._day(invoice, draft), tax)
         compare(invoice, prepared.draft, totals)
 
-    def _prepared(self, invoice: Invoice, draft: InvoiceDraft) -> Prepared:
-        """Return the draft in the document's terms; a number's exchange rate stays what it was."""
+    def _prepared(self, invoice: Invoice, draft: InvoiceDraft, tax: TaxRules) -> Prepared:
+        """Return the draft in the document's terms at these rates; a number's exchange rate stays what it was."""
         complete = with_defaults(draft, self.seller)
         pinned = pinned_rate(invoice) if invoice.number else None
-        return prepare(complete, self.law, self._day(invoice, draft), pinned)
+        return prepare(complete, replace(self.law, tax=tax), self._day(invoice, draft), pinned)
 
     def _tax(self, invoice: Invoice) -> TaxRules:
         """Return the rates for an invoice; a note goes by those of what it corrects."""
@@ -225,7 +227,9 @@ class _Desk:
             work.missing = (_refused(problem),)
             return None
         if frozen is None:
-            work.missing = (_no_rate(work.draft, self.law, self._day(invoice, work.draft)),)
+            # In the terms of the document it may be more than can be invoiced; else its categories have no rate.
+            found = missing_facts(work.draft, self.seller)
+            work.missing = found or (_no_rate(work.draft, self.law, self._day(invoice, work.draft)),)
         return frozen
 
     def _accept(self, work: _Work, frozen: Frozen) -> None:
@@ -239,9 +243,16 @@ class _Desk:
         tax = self._tax(invoice)
         remember(tax)
         invoice.tax_rules_id = tax.version
+        invoice.seller_version = self._remembered_seller()
         why = self.policy.reason(kind=invoice.kind, type_code=invoice.type_code, payable=frozen.totals.payable_amount)
         put_frozen(work.invoice, frozen, self.now, approval_reason=why)
         self._keep(work)
+
+    def _remembered_seller(self) -> SellerVersion:
+        if self._seller_kept is None:
+            assert self.business is not None  # noqa: S101 - something was frozen with it
+            self._seller_kept = remember_seller(self.business, self.business.as_seller())
+        return self._seller_kept
 
     def _hold(self, work: _Work) -> None:
         invoice = work.invoice

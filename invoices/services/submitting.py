@@ -21,6 +21,7 @@ from django_scopes import scope, scopes_disabled
 
 from accounts.models import Organization
 from invoices.authority.base import Authority
+from invoices.authority.pacing import held_for
 from invoices.models import REGISTERED, WAITING, Business, Invoice, Status
 from invoices.models.invoice import InvoiceQuerySet
 from invoices.services.attempting import Claim, Result, attempt
@@ -30,7 +31,8 @@ from invoices.services.noting import settle_original
 
 logger = structlog.get_logger(__name__)
 
-# Above the slowest attempt: validate and sign at 70 s each, confirm and search at 40 s each.
+# Above the slowest attempt: validate and sign at 70 s each, confirm and search at 40 s each, and a wait or two of 30 s
+# that the authority asked for in the middle of it.
 LEASE = timedelta(minutes=5)
 # Seconds to wait after the first, second … attempt in a row that settled nothing.
 BACK_OFF = (5, 15, 60, 300, 1800, 3600)
@@ -147,7 +149,8 @@ def _give_up_dead_claims(invoices: InvoiceQuerySet) -> None:
 
 
 def _claim(invoices: InvoiceQuerySet) -> Claim | None:
-    if not may_call():
+    # Whoever waits for the authority's leave begins nothing: a claim's time would run out meanwhile.
+    if not may_call() or held_for():
         return None
     now = timezone.now()
     with transaction.atomic():

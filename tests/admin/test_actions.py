@@ -184,7 +184,7 @@ def _profile(business: Business, **changes: str) -> dict[str, str]:
     names = (
         "legal_name tin rc_number description email telephone street city postal_zone state lga country "
         "service_id number_prefix payment_terms_days payment_means_code default_tax_category hsn_code "
-        "product_category isic_code service_category business_id"
+        "product_category isic_code service_category business_id target_hours"
     )
     facts = {name: str(getattr(business, name) or "") for name in names.split()}
     return {**facts, "new_api_key": "", "new_api_secret": "", "key_file": "", **changes}

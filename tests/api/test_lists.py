@@ -57,6 +57,21 @@ def test_invoices_narrow_to_a_status(api: Client, invoices: list[int]) -> None:
     assert refused.json()["status"][0].endswith("paid was given.")
 
 
+def test_whoever_follows_next_reads_a_list_of_any_length(
+    api: Client, invoices: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.lists.COUNTED", 1)
+    first = api.get("/api/v1/invoices/", {"page_size": 1}).json()
+    assert (first["count"], first["next"].endswith(f"before={invoices[1]}&page_size=1")) == (1, True)
+    second = api.get(first["next"]).json()
+    assert [row["id"] for row in [*first["results"], *second["results"]]] == [invoices[1], invoices[0]]
+    assert (second["next"], second["previous"]) == (None, None)
+    beyond = api.get("/api/v1/invoices/", {"page_size": 1, "page": 2})
+    assert beyond.status_code == 404
+    assert "beyond them follow `next`" in beyond.json()["detail"]
+    assert api.get("/api/v1/invoices/", {"before": "x"}).status_code == 400
+
+
 def test_one_invoice_comes_with_its_lines_and_attempts(api: Client, invoices: list[int]) -> None:
     invoice = api.get(f"/api/v1/invoices/{invoices[0]}/").json()
     assert [line["quantity"] for line in invoice["lines"]] == ["10", "1"]

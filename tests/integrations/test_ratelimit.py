@@ -23,9 +23,9 @@ def account() -> str:
 @pytest.fixture
 def redis_away(settings: Any) -> Iterator[None]:
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
-    ratelimit._server.cache_clear()
+    ratelimit.server.cache_clear()
     yield
-    ratelimit._server.cache_clear()
+    ratelimit.server.cache_clear()
 
 
 def paced(account: str, calls: int, milliseconds: int, *, urgent: bool = False) -> AccountPacer:

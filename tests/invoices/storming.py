@@ -89,7 +89,7 @@ def _hurry(database_name: str, sandbox_url: str) -> None:
 
     connections["default"].settings_dict["NAME"] = database_name
     settings.MBS_BASE_URL, settings.MBS_RESOLVE_WAIT_SECONDS = sandbox_url, 0.05
-    settings.MBS_CALLS_PER_SECOND = 0
+    settings.MBS_CALLS_PER_SECOND = settings.MBS_CALLS_PER_SECOND_PER_BUSINESS = 0
     submitting.LEASE, submitting.BACK_OFF = LEASE, (0.05,)
     breaking.WAITS, breaking.PROBE = (0.05,), LEASE
 
@@ -116,7 +116,8 @@ def submit_at(database_name: str, sandbox_url: str, calls_a_second: float) -> No
     from invoices.services import submitting
 
     connections["default"].settings_dict["NAME"] = database_name
-    settings.MBS_BASE_URL, settings.MBS_CALLS_PER_SECOND = sandbox_url, calls_a_second
+    settings.MBS_BASE_URL = sandbox_url
+    settings.MBS_CALLS_PER_SECOND = settings.MBS_CALLS_PER_SECOND_PER_BUSINESS = calls_a_second
     while submitting.has_due():
         submitting.submit_due_invoices()
 

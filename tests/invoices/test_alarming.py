@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +13,11 @@ from django.utils import timezone
 from accounts.models import Organization, Role
 from integrations.models import Connection
 from invoices.deadlines import urgency
-from invoices.models import Business, DeadlineAlarm, Invoice, Status
+from invoices.models import Business, DeadlineAlarm, Invoice, LegalRule, Status
 from invoices.risk_views import by_risk
 from invoices.services.alarming import tell_deadlines
 from invoices.services.issuing import issue_drafts
+from invoices.services.recounting import recount_deadlines
 from invoices.services.submitting import claim_next
 from tests.factories import make_member
 from tests.invoices.making import make_business, make_connection, make_draft
@@ -114,3 +115,71 @@ def test_a_mail_server_that_is_away_is_tried_again(account: Connection, settings
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     assert tell_deadlines() == 1
     assert DeadlineAlarm.objects.get().sent_at is not None
+
+
+def test_a_worker_that_died_while_sending_leaves_nothing_to_be_told_twice(
+    account: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue(account, -1)
+
+    class Died(BaseException):
+        pass
+
+    def die(self: Any, messages: Any) -> int:
+        raise Died
+
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", die)
+    with pytest.raises(Died):
+        tell_deadlines()
+    monkeypatch.undo()
+    assert tell_deadlines() == 0
+    assert mail.outbox == []
+
+
+def test_without_a_mail_server_steps_wait(account: Connection, settings: Any) -> None:
+    issue(account, -1)
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST = "django.core.mail.backends.smtp.EmailBackend", ""
+    assert tell_deadlines() == 0
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert tell_deadlines() == 1
+
+
+def test_without_an_owner_steps_wait_for_one(account: Connection, organization: Organization) -> None:
+    organization.memberships.all().delete()
+    issue(account, -1)
+    assert tell_deadlines() == 0
+    make_member(organization, Role.OWNER, email="new.owner@people.example")
+    assert tell_deadlines() == 1
+    assert mail.outbox[0].to == ["new.owner@people.example"]
+
+
+def test_of_steps_that_waited_the_furthest_is_told(account: Connection, settings: Any) -> None:
+    invoice = issue(account)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+    assert tell_deadlines(invoice.deadline_at - timedelta(hours=11)) == 0
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert tell_deadlines(invoice.deadline_at - timedelta(hours=3)) == 1
+    assert mail.outbox[0].body.count(str(invoice)) == 1
+    assert not DeadlineAlarm.objects.filter(sent_at=None).exists()
+
+
+def test_a_new_law_or_target_moves_the_deadlines_of_open_invoices(account: Connection) -> None:
+    law, own = issue(account, kind="B2C", supply_date=date(2026, 11, 2)), issue(account)
+    signed = stand_at(issue(account), Status.SIGNED)
+    assert recount_deadlines() == 0
+    rule = {"key": "b2c-report-hours", "unit": "hours", "law": "an invented Act", "confidence": "low"}
+    LegalRule.objects.create(value=48, since=date(2026, 11, 1), **rule)
+    Business.objects.update(target_hours=12)
+    assert recount_deadlines() == 2
+    again = {each.pk: each.deadline_at for each in Invoice.objects.all()}
+    assert again[law.pk] == law.deadline_at + timedelta(hours=24)
+    assert abs(again[own.pk] - own.deadline_at + timedelta(hours=12)) < timedelta(seconds=1)
+    assert again[signed.pk] == signed.deadline_at
+
+
+def test_an_invoice_from_before_deadlines_were_kept_gets_its_own(account: Connection) -> None:
+    invoice = issue(account)
+    Invoice.objects.update(deadline_at=None, deadline_rule="")
+    assert recount_deadlines() == 1
+    assert Invoice.objects.get(pk=invoice.pk).deadline_rule == "own-target"

@@ -157,6 +157,14 @@ def test_a_sale_in_dollars_waits_for_its_rate_and_goes_on_when_it_is_entered(acc
     assert b"USD at 1500.25 NGN (Invented bank, 20 Nov 2026)" in invoice.body
 
 
+def test_a_sale_that_only_in_naira_is_too_large_says_so(account: Connection) -> None:
+    enter_rates(rows=[("USD", SUPPLIED, Decimal("1500"))], source="Invented bank", by=None)
+    huge = replace(SERVICE, unit_price=Decimal(900_000_000))
+    invoice = issue(account, currency="USD", lines=(huge,), document_discount=Decimal(0))
+    assert invoice.status == Status.DRAFT
+    assert "that cannot be invoiced" in invoice.missing[0]["label"]
+
+
 def test_the_rate_of_a_numbered_invoice_stays_when_its_deal_changes(account: Connection) -> None:
     enter_rates(rows=[("USD", SUPPLIED, Decimal(1500))], source="Invented bank", by=None)
     invoice = issue(account, currency="USD")

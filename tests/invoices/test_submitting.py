@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from time import sleep
 from typing import Any
 
 import pytest
 import requests
+from django.db import connection as database
 from django.utils import timezone
 
 from accounts.models import Organization
@@ -341,3 +343,31 @@ def test_counts_name_every_status(issue: Issue, business: Business) -> None:
     issue(buyer=None)
     counts = Invoice.objects.counts_by_status()
     assert counts == {**dict.fromkeys(Status.values, 0), "draft": 1, "ready": 1}
+
+
+def test_an_authority_that_asks_for_a_wait_is_left_alone_by_everybody_until_it_is_over(
+    issue: Callable[..., Invoice], business: Business, sandbox: SandboxProcess
+) -> None:
+    first, second = issue(), issue()
+    sandbox.fail_next(
+        "POST", "/api/v1/invoice/validate", status=429, headers={"Retry-After": "2"}, body={"message": "Slow down"}
+    )
+    assert submit_invoice(invoice_id=first.pk).status == Status.READY
+    assert submit_invoice(invoice_id=second.pk).attempts == 0, "nothing is begun meanwhile"
+    calls = sandbox.get("/_control/mbs/log")
+    assert len(calls) == 1, "it is not asked either"
+    sleep(2.1)
+    assert submit_invoice(invoice_id=second.pk).status == Status.SIGNED
+
+
+def test_nobody_waits_for_the_pace_with_a_transaction_open(
+    issue: Callable[..., Invoice], business: Business, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MBS_CALLS_PER_SECOND = 8
+    outer, slept = len(database.savepoint_ids), []
+    monkeypatch.setattr("integrations.base.pace.time.sleep", lambda _: slept.append(len(database.savepoint_ids)))
+    invoices = [issue() for _ in range(3)]
+    for invoice in invoices:
+        submit_invoice(invoice_id=invoice.pk)
+    assert slept
+    assert set(slept) == {outer}

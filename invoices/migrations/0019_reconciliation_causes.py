@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("invoices", "0014_reconciliation"),
+        ("invoices", "0018_lists"),
     ]
 
     operations = [

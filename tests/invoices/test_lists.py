@@ -1,0 +1,88 @@
+"""No list of invoices makes PostgreSQL read or sort all of them: each statement's plan is a part of reading the table.
+
+The lists are counted a little way only here, so that a part is a part in a table that a test can fill.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Role
+from invoices.models import Invoice
+from tests.factories import make_member, make_user
+from tests.invoices.lists import ADMIN, LISTS, Listed
+from tests.invoices.many import fill
+
+pytestmark = pytest.mark.django_db  # which has the database made; the rows are the module's, not a test's
+
+ROWS, COUNTED = 40_000, 200
+PART = 0.25  # of the cost of reading the whole table, which is what a list must stay below
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+# From release 18 on PostgreSQL reads these lists by skipping through another index; the releases before cannot.
+SKIPPED = {"invoice_newest_first", "invoice_by_date", "invoice_all_by_status", "invoice_all_by_date"}
+OF_WORKERS = {"invoice_by_deadline", "invoice_leased", "invoice_at_risk"}
+INDEXES = [index.name for index in Invoice._meta.indexes if index.name not in SKIPPED | OF_WORKERS]
+
+Statements = dict[Listed, list[str]]
+
+
+@pytest.fixture(scope="module")
+def statements(django_db_setup: None, django_db_blocker: Any) -> Iterator[Statements]:
+    """Fill the table, ask for every list once, and yield what was asked of the table for each."""
+    patch = pytest.MonkeyPatch()
+    for module in ("accounts.lists", "invoices.models.invoice", "invoices.views"):
+        patch.setattr(f"{module}.COUNTED", COUNTED)
+    with django_db_blocker.unblock(), transaction.atomic():
+        tenant = fill(ROWS)[0]
+        owner, staff = Client(), Client()
+        owner.force_login(make_member(tenant.organization, Role.OWNER), backend=BACKEND)
+        staff.force_login(make_user(is_staff=True, is_superuser=True), backend=BACKEND)
+        yield {
+            listed: _asked(staff if listed.path == ADMIN else owner, listed.address(tenant.organization.pk, COUNTED))
+            for listed in LISTS
+        }
+        transaction.set_rollback(True)
+    patch.undo()
+
+
+def _asked(browser: Client, address: str) -> list[str]:
+    with CaptureQueriesContext(database) as captured:
+        assert browser.get(address).status_code == 200
+    found = [query["sql"] for query in captured.captured_queries if 'FROM "invoices_invoice"' in query["sql"]]
+    assert found, "the list was read"
+    return found
+
+
+def _cost(statement: str) -> float:
+    with database.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
+        [(plan,)] = cursor.fetchall()
+    plan = json.loads(plan) if isinstance(plan, str) else plan
+    return float(plan[0]["Plan"]["Total Cost"])
+
+
+def _share(statement: str) -> float:
+    return _cost(statement) / _cost("SELECT * FROM invoices_invoice")
+
+
+@pytest.mark.parametrize("listed", LISTS, ids=lambda listed: listed.name)
+def test_a_list_is_read_by_an_index_and_only_in_part(listed: Listed, statements: Statements) -> None:
+    dear = {statement: share for statement in statements[listed] if (share := _share(statement)) > PART}
+    assert dear == {}
+
+
+@pytest.mark.parametrize("index", INDEXES)
+def test_each_index_of_the_lists_is_what_keeps_one_of_them_cheap(index: str, statements: Statements) -> None:
+    with transaction.atomic(), database.cursor() as cursor:
+        cursor.execute(f"DROP INDEX {index}")
+        dear = [listed for listed, asked in statements.items() if any(_share(each) > PART for each in asked)]
+        transaction.set_rollback(True)
+    assert dear, "no list needs this index, and every write pays for it"
