@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -17,20 +18,58 @@ from accounts.lists import read_page
 from accounts.models import Membership
 from accounts.permissions import Act, require
 from invoices.models import Difference, DifferenceState, Reconciliation, RunState
-from invoices.models.reconciliation import CAUSES
-from invoices.services.numbering import number_report
-from invoices.services.reconciling import explain_difference
+from invoices.models.reconciliation import CAUSES, IN_ORDER
+from invoices.reconciliation_form import DifferenceFilter
+from invoices.reconciling import Cause
+from invoices.services.differences import explain_difference
+from invoices.services.numbering import number_report, rows_of
 from invoices.tasks import ring_reconciliation
+
+# How a cause is marked: what needs somebody, what went wrong, and what comes by itself.
+MARKS: dict[str, str] = {
+    **dict.fromkeys(IN_ORDER, "waiting"),
+    Cause.HELD: "needs",
+    Cause.NOT_INVOICED: "needs",
+    Cause.CHANGED: "needs",
+    Cause.NOT_DUE: "needs",
+    Cause.VOIDED: "needs",
+    Cause.UNREADABLE: "needs",
+}
+NAIRA = "NGN"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+ICONS = {"waiting": "clock", "needs": "hand", "failed": "cross"}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One cause of an equation; `mark` and `icon` say at a glance whether somebody has to do something."""
+
+    cause: str
+    words: Any
+    count: int
+    amount: Decimal
+    mark: str
+    icon: str
+
+    @property
+    def sign(self) -> str:
+        """Return how it joins the terms before it."""
+        return "−" if self.amount < 0 else "+"
+
+    @property
+    def size(self) -> Decimal:
+        """Return the amount without its sign."""
+        return abs(self.amount)
 
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """asked = acknowledged + the causes, in one currency; `causes` has (cause, words, count, amount)."""
+    """asked = acknowledged + the terms, in one currency."""
 
     currency: str
     asked: Decimal
     acknowledged: Decimal
-    causes: list[tuple[str, Any, int, Decimal]]
+    terms: list[Term]
 
 
 @require_safe
@@ -38,23 +77,18 @@ class Equation:
 def reconciliation(request: HttpRequest) -> HttpResponse:
     """Show the newest run's equation and the differences that are not settled."""
     run = Reconciliation.objects.exclude(state=RunState.RUNNING).first()
-    chosen = request.GET.get("state", DifferenceState.OPEN)
-    cause = request.GET.get("cause", "")
-    found = Difference.objects.select_related("invoice", "owner", "decided_by")
-    if chosen in DifferenceState.values:
-        found = found.filter(state=chosen)
-    if cause in dict(Difference._meta.get_field("cause").flatchoices):
-        found = found.filter(cause=cause)
+    filters = DifferenceFilter(request.GET)
+    found = filters.apply(Difference.objects.select_related("owner", "decided_by"), request.user)
+    people = Membership.objects.filter(organization=request.organization).select_related("user")  # type: ignore[attr-defined]
     context = {
         "run": run,
         "running": Reconciliation.objects.filter(state=RunState.RUNNING).first(),
         "equations": _equations(run) if run else [],
         "page": read_page(found, request.GET.get("page", "")),
-        "chosen": chosen,
-        "cause": cause,
+        "filters": filters,
+        "chosen": filters.state_chosen,
         "states": DifferenceState.choices,
-        "series": number_report(),
-        "people": Membership.objects.filter(organization=request.organization).select_related("user"),  # type: ignore[attr-defined]
+        "people": list(people.order_by("pk")),
     }
     return render(request, "invoices/reconciliation.html", context)
 
@@ -65,15 +99,16 @@ def _equations(run: Reconciliation) -> list[Equation]:
             currency,
             Decimal(row["asked"]),
             Decimal(row["acknowledged"]),
-            [
-                (cause, words, row["causes"][cause][0], Decimal(row["causes"][cause][1]))
-                for cause, words in CAUSES.items()
-                if cause in row["causes"]
-            ],
+            [_term(cause, *row["causes"][cause]) for cause in CAUSES if cause in row["causes"]],
         )
-        for currency, row in sorted(run.figures.items(), reverse=True)
+        for currency, row in sorted(run.figures.items(), key=lambda item: (item[0] != NAIRA, item[0]))
         if currency
     ]
+
+
+def _term(cause: Cause, count: int, amount: str) -> Term:
+    mark = MARKS.get(cause, "failed")
+    return Term(cause, CAUSES[cause], count, Decimal(amount), mark, ICONS[mark])
 
 
 @require_POST
@@ -98,11 +133,8 @@ def difference_decide(request: HttpRequest, pk: int) -> HttpResponse:
         owner = member.user if member else None
     explain_difference(difference=difference, note=request.POST.get("note", ""), owner=owner, by=request.user)  # type: ignore[arg-type]
     messages.success(request, _("It is written down."))
-    return redirect(f"{request.POST.get('back') or ''}" if _is_own(request.POST.get("back", "")) else "reconciliation")
-
-
-def _is_own(path: str) -> bool:
-    return path.startswith("?") and len(path) < 200
+    back = QueryDict(request.POST.get("back", "")[:500]).urlencode()
+    return redirect(f"{reverse('reconciliation')}?{back}" if back else "reconciliation")
 
 
 @require_safe
@@ -111,11 +143,10 @@ def number_report_csv(request: HttpRequest) -> HttpResponse:
     """Return the report on numbers as CSV."""
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="numbers.csv"'
-    writer = csv.writer(response)
-    writer.writerow(["business", "series", "last number", "used", "number", "what", "reason"])
-    for series in number_report():
-        facts = [series.business, series.prefix, series.last, series.used]
-        writer.writerow([*facts, "", "summary", ""])
-        writer.writerows([*facts, number, "voided", reason] for number, reason in series.voided)
-        writer.writerows([*facts, number, "missing", ""] for number in series.gaps)
+    csv.writer(response).writerows([_inert(cell) for cell in row] for row in rows_of(number_report()))
     return response
+
+
+def _inert(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula: a reason is what somebody typed."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

@@ -30,6 +30,9 @@ class Cause(StrEnum):
     ABSENT = "absent"
     DIFFERS = "differs"
     STRANGER = "stranger"
+    DUPLICATE = "duplicate"
+    UNREADABLE = "unreadable"
+    NUMBER_GAP = "number_gap"
 
 
 BY_STATUS = {
@@ -45,7 +48,11 @@ BY_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a deal or sale asks to be invoiced, with tax; `asked` is None while it cannot be added up."""
+    """What a deal or sale asks to be invoiced, with tax; `asked` is None while it cannot be added up.
+
+    `former_ids` are those that it had before it was merged: what was invoiced under them counts for it. `problem` says
+    why it could not be read or converted.
+    """
 
     connection_id: int
     kind: str
@@ -54,6 +61,8 @@ class Source:
     currency: str
     asked: Decimal | None
     day: date | None = None
+    former_ids: tuple[str, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,8 @@ class Paper:
     is_registered: bool = False
     held_there: Decimal | None = None
     is_there: bool | None = None  # None: it could not be asked
+    part: str = "1"
+    is_note: bool = False
 
     @property
     def signed(self) -> Decimal:
@@ -77,11 +88,15 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One difference: its cause, its amount, and the invoice that it is about, None for the source itself."""
+    """One difference: its cause, its amount, and the invoice that it is about, None for the source itself.
+
+    Where nobody knows the amount, `is_known` is False and it adds nothing to either side.
+    """
 
     cause: Cause
     amount: Decimal
     invoice_id: int | None = None
+    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +120,7 @@ def compare(source: Source, papers: Sequence[Paper]) -> Compared:
     acknowledged = ZERO
     for paper in live:
         if not paper.is_registered:
-            found.append(Found(BY_STATUS[paper.status], paper.signed, paper.pk))
+            found.append(Found(BY_STATUS[paper.status], paper.signed, paper.pk, is_known=paper.payable is not None))
             continue
         there, difference = _at_authority(paper)
         acknowledged += there
@@ -115,7 +130,9 @@ def compare(source: Source, papers: Sequence[Paper]) -> Compared:
     # What cannot be added up is on its held draft, without an amount.
     asked = papered if source.asked is None else source.asked
     if asked != papered:
-        found.append(Found(_of_source(source, papers, live), asked - papered))
+        found.append(Found(_of_source(papers, live, asked - papered, is_asked=bool(asked)), asked - papered))
+    if source.problem:
+        found.append(Found(Cause.UNREADABLE, ZERO, is_known=False))
     return Compared(asked, acknowledged, tuple(found))
 
 
@@ -131,9 +148,17 @@ def _at_authority(paper: Paper) -> tuple[Decimal, Found | None]:
     return there, Found(Cause.DIFFERS, paper.signed - there, paper.pk)
 
 
-def _of_source(source: Source, papers: Sequence[Paper], live: Sequence[Paper]) -> Cause:
-    if not source.asked:
+def _of_source(papers: Sequence[Paper], live: Sequence[Paper], too_little: Decimal, *, is_asked: bool) -> Cause:
+    if too_little < 0 and _is_twice(live):
+        return Cause.DUPLICATE
+    if not is_asked:
         return Cause.NOT_DUE
     if not papers:
         return Cause.NOT_INVOICED
     return Cause.CHANGED if live else Cause.VOIDED
+
+
+def _is_twice(live: Sequence[Paper]) -> bool:
+    """Tell whether one part is on two papers, as when a deal was invoiced and then merged into another."""
+    parts = [paper.part for paper in live if not paper.is_note]
+    return len(parts) != len(set(parts))

@@ -40,6 +40,8 @@ Control (no keys; for tests and the demo)
     GET  /_control/mbs/log[?after=N]        the witness: every call of the authority in order, with method, path, IRN,
                                             SHA-256 of the body, fault, what was committed and what was answered
     GET  /_control/mbs/exchange             transmissions, VAT reports, and the authority's own webhooks as posted
+    POST /_control/mbs/alter                {"irn", "payable_amount"}: the authority's copy says another amount
+    POST /_control/mbs/forget               {"irn"}: the authority loses a registered document
     POST /_control/qr                       {"payload"}: decrypt and judge the content of an invoice's QR code
 
     Switches of HubSpot's bad days: ``index_lag_s`` (search sees a write only then), ``refuse_refresh``, ``bad_hub``,

@@ -33,6 +33,8 @@ class Control:
             ("POST", "/_control/qr", self.qr),
             ("GET", "/_control/mbs/log", self.mbs_log),
             ("GET", "/_control/mbs/exchange", self.mbs_exchange),
+            ("POST", "/_control/mbs/alter", self.mbs_alter),
+            ("POST", "/_control/mbs/forget", self.mbs_forget),
             *HubSpotControl(sandbox).table,
             *WebhookControl(sandbox).table,
         )
@@ -104,6 +106,22 @@ class Control:
     def mbs_exchange(self, request: Request) -> Response:
         """GET: VAT reports, transmissions and the authority's own webhooks."""
         return json_response(200, self.sandbox.authority.exchange.report())
+
+    def mbs_alter(self, request: Request) -> Response:
+        """POST: change the amount to be paid of a registered document."""
+        body = body_of(request)
+        if str(body.get("irn")) not in self.sandbox.authority.signed:
+            return _problem(404, "The authority has no document of this IRN.")
+        self.sandbox.authority.alter(str(body["irn"]), str(body.get("payable_amount", "0")))
+        return json_response(200, {"ok": True})
+
+    def mbs_forget(self, request: Request) -> Response:
+        """POST: lose a registered document."""
+        irn = str(body_of(request).get("irn"))
+        if irn not in self.sandbox.authority.signed:
+            return _problem(404, "The authority has no document of this IRN.")
+        self.sandbox.authority.forget(irn)
+        return json_response(200, {"ok": True})
 
     def qr(self, request: Request) -> Response:
         """POST: decrypt the content of a QR code and say whether its invoice is registered."""

@@ -11,10 +11,25 @@ from django.utils import timezone
 
 from crm.models import Deal
 from integrations.models import Connection, ConnectionStatus, Quarantine, SyncRun
-from invoices.models import OPEN, REGISTERED, WAITING, Breaker, Business, Invoice, Proposal, ProposalState, Status
+from invoices.models import (
+    OPEN,
+    REGISTERED,
+    WAITING,
+    Breaker,
+    Business,
+    Difference,
+    Invoice,
+    Proposal,
+    ProposalState,
+    Status,
+)
 from invoices.reasons import HeldReason, held_reasons
+from invoices.reconciling import Cause
 from invoices.services.breaking import opened
+from invoices.services.differences import wants_people
 
+# Differences that stand on the home page as invoices, changed deals or unread records.
+SAID_ELSEWHERE = (Cause.HELD, Cause.REJECTED, Cause.KEYS, Cause.CHANGED, Cause.UNREADABLE)
 # What a reader distinguishes: done, on its way by itself, and what needs somebody.
 GROUPS = {
     "signed": REGISTERED,
@@ -49,6 +64,7 @@ class Overview:
     latest: list[Invoice]
     to_approve: int
     changed: int
+    differences: int
     late: int
     authority_away: Breaker | None
 
@@ -88,6 +104,7 @@ class Overview:
             or self.late
             or self.to_approve
             or self.changed
+            or self.differences
             or self.quarantined
             or self.stopped
             or self.paused_reason
@@ -115,6 +132,7 @@ def overview() -> Overview:
         to_approve=Invoice.objects.to_approve().count(),
         late=Invoice.objects.filter(status__in=OPEN, deadline_at__lte=timezone.now()).count(),
         changed=Proposal.objects.filter(state=ProposalState.OPEN).count(),
+        differences=wants_people(Difference.objects.exclude(cause__in=SAID_ELSEWHERE)).count(),
         authority_away=opened(),
         paused_reason=business.submissions_paused_reason if business else "",
         latest=list(

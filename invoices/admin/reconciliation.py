@@ -21,8 +21,10 @@ class ReconciliationAdmin(EvidenceAdmin):
     list_display = ("__str__", "organization", "show_state", "sources", "started_at", "finished_at", "problem")
     list_filter = (organizations(), "state", "started_at")
     list_select_related = ("organization",)
-    fields = ("organization", "since", "until", "show_state", "sources", "show_figures", "problem", "by", "started_at",
-              "finished_at")  # fmt: skip
+    fields = (
+        "organization", "since", "until", "show_state", "sources", "registered", "compared", "show_figures",
+        "show_numbers", "problem", "by", "started_at", "finished_at",
+    )  # fmt: skip
     readonly_fields = fields
 
     @badge(description=_("State"), ordering="state", colours=RUN_COLOURS)
@@ -35,6 +37,11 @@ class ReconciliationAdmin(EvidenceAdmin):
         """Return the figures, folded."""
         return folded(row.figures)
 
+    @display(description=_("Numbers"))
+    def show_numbers(self, row: Reconciliation) -> str | SafeString:
+        """Return the report on the series, folded."""
+        return folded(row.numbers)
+
 
 @admin.register(Difference)
 class DifferenceAdmin(EvidenceAdmin):
@@ -46,7 +53,7 @@ class DifferenceAdmin(EvidenceAdmin):
     search_fields = ("label", "subject", "note")
     fields = (
         "organization", "subject", "label", "cause", "invoice", "amount", "currency", "day", "show_state", "owner",
-        "deadline", "note", "decided_by", "first_seen_at", "settled_at", "found_in",
+        "deadline", "note", "decided_by", "decided_at", "first_seen_at", "settled_at", "found_in",
     )  # fmt: skip
     readonly_fields = fields
 

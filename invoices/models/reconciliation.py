@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -24,9 +26,14 @@ CAUSES = {
     Cause.ABSENT: _("Signed here, and the authority does not list it"),
     Cause.DIFFERS: _("The authority holds another amount"),
     Cause.STRANGER: _("The authority lists it, and it is unknown here"),
+    Cause.DUPLICATE: _("Invoiced more than once"),
+    Cause.UNREADABLE: _("Could not be read or converted"),
+    Cause.NUMBER_GAP: _("A number without an invoice, or with several"),
 }
 # These settle by themselves in the ordinary course of things; nobody has to look at them at once.
 IN_ORDER = (Cause.WAITING, Cause.UNKNOWN, Cause.NOT_ASKED)
+
+FIRST_DAY = date.min  # of a run that looks at everything
 
 
 class RunState(models.TextChoices):
@@ -38,7 +45,11 @@ class RunState(models.TextChoices):
 
 
 class Reconciliation(models.Model):
-    """One run. `figures` has {currency: {asked, acknowledged, causes: {cause: [count, amount]}}}, amounts as text."""
+    """One run, from FIRST_DAY on where it was whole.
+
+    `figures` has {currency: {asked, acknowledged, causes: {cause: [count, amount]}}}, amounts as text; `numbers` the
+    report on each series. Of `registered` invoices, the authority's copies of `compared` were looked into.
+    """
 
     organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="reconciliations")
     since = models.DateField()
@@ -46,7 +57,10 @@ class Reconciliation(models.Model):
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.RUNNING)
     problem = models.TextField(blank=True)
     figures = models.JSONField(default=dict)
+    numbers = models.JSONField(default=list)
     sources = models.PositiveIntegerField(default=0)
+    registered = models.PositiveIntegerField(default=0)
+    compared = models.PositiveIntegerField(default=0)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -61,7 +75,12 @@ class Reconciliation(models.Model):
         indexes = [models.Index(fields=["organization", "-id"], name="reconciliation_newest")]
 
     def __str__(self) -> str:
-        return f"{self.since} – {self.until}"
+        return f"until {self.until}" if self.is_whole else f"{self.since} – {self.until}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether every deal was looked at, however long ago it closed."""
+        return self.since <= FIRST_DAY
 
 
 class DifferenceState(models.TextChoices):
@@ -95,7 +114,10 @@ class Difference(models.Model):
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    found_in = models.ForeignKey(Reconciliation, on_delete=models.CASCADE, related_name="differences")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    found_in = models.ForeignKey(
+        Reconciliation, on_delete=models.CASCADE, related_name="differences", help_text=_("The run that saw it last.")
+    )
     first_seen_at = models.DateTimeField(auto_now_add=True)
     settled_at = models.DateTimeField(null=True, blank=True)
 

@@ -3,43 +3,40 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from smtplib import SMTPException
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import connection as database
-from django.db import transaction
 from django.db.models import Min
-from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_scopes import scope, scopes_disabled
 
-from accounts.models import Membership, Organization, Role, User
+from accounts.models import Organization, User
 from integrations.models import Connection
-from invoices.authority.base import ListingFailed
 from invoices.irn import in_lagos
-from invoices.models import REGISTERED, Business, Exchange, Invoice, Purpose
-from invoices.models.reconciliation import IN_ORDER, Difference, DifferenceState, Reconciliation, RunState
+from invoices.models import REGISTERED, Business, Invoice
+from invoices.models.reconciliation import FIRST_DAY, Difference, DifferenceState, Reconciliation, RunState
 from invoices.notes import CREDIT
 from invoices.reconciling import ZERO, Cause, Compared, Paper, Source, compare
-from invoices.services.authority_keys import Group, authority_for
+from invoices.services.authority_books import Books, amounts_there, ask_for_copies, books_open
+from invoices.services.differences import keep, settle_gone, tell_owners
+from invoices.services.numbering import SeriesReport, number_report
 
 logger = structlog.get_logger(__name__)
 
-DAYS = 62  # two months of deals, every night
+DAYS = 62  # two months of deals and of the authority's list, every night
+WHOLE_EVERY = timedelta(days=7)  # and all deals once a week
+QUICK = timedelta(minutes=1)  # or every night, where that takes less
 DAYS_TO_LOOK = timedelta(days=3)
 LOCK = 7_311_004  # the first key of the advisory lock; the second is the organization
 MOST_DAYS = 400  # of the authority's list in one run; a question each
-SHOWN = 30  # lines of a mail
-LAG = timedelta(minutes=5)  # from a signature until the authority's list has it
+DIED = "It was stopped before its end. Nothing is wrong with the books: the next run looks at everything again."
 
 
 class AlreadyRunning(Exception):
@@ -52,21 +49,39 @@ class _Figures:
     acknowledged: Decimal = ZERO
     causes: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(lambda: [0, ZERO]))
 
+    def add(self, cause: Cause, amount: Decimal) -> None:
+        """Count one difference."""
+        self.causes[cause][0] += 1
+        self.causes[cause][1] += amount
+
+    @property
+    def adds_up(self) -> bool:
+        """Tell whether the identity holds for the whole currency."""
+        return self.asked == self.acknowledged + sum((amount for _, amount in self.causes.values()), ZERO)
+
 
 def reconcile(
     *, organization: Organization, since: date | None = None, until: date | None = None, by: User | None = None
 ) -> Reconciliation:
     """Compare everything that closed in a window of days, keep what differs, and return the run.
 
-    Without days, the last two months, and longer back where a difference is not settled. Raises AlreadyRunning; an
-    authority that cannot be asked makes the run partial.
+    Without days: everything, where that is quick; else everything once a week, and in between the last two months, or
+    longer back where a difference is not settled. Raises AlreadyRunning. An authority that cannot be asked makes the
+    run partial.
     """
+    # Without an end, a deal that is won and closes on a day to come is one too.
+    last_day = until or date.max
     until = until or in_lagos(timezone.now()).date()
     with scope(organization=organization), _only_run(organization):
+        # Who has the lock is the only one at work, so what says that it runs has died.
+        Reconciliation.objects.filter(state=RunState.RUNNING).update(
+            state=RunState.PARTIAL, problem=DIED, finished_at=timezone.now()
+        )
         since = since or _since(until)
         run = Reconciliation.objects.create(organization=organization, since=since, until=until, by=by)
         try:
-            _Run(run).work()
+            with books_open(Business.objects.filter(organization=organization).first()) as books:
+                _Run(run, books, last_day).work()
         except BaseException:
             run.state, run.finished_at = RunState.PARTIAL, timezone.now()
             run.problem = "An error of ours stopped it. Start it again, and tell support if it stops again."
@@ -76,6 +91,11 @@ def reconcile(
 
 
 def _since(until: date) -> date:
+    last = Reconciliation.objects.filter(state=RunState.COMPLETE, since=FIRST_DAY).first()
+    if last is None or last.finished_at is None or last.finished_at - last.started_at < QUICK:
+        return FIRST_DAY
+    if timezone.now() - last.started_at >= WHOLE_EVERY:
+        return FIRST_DAY
     unsettled = Difference.objects.exclude(state=DifferenceState.SETTLED).order_by()
     oldest: date | None = unsettled.aggregate(day=Min("day"))["day"]
     usual = until - timedelta(days=DAYS)
@@ -83,52 +103,60 @@ def _since(until: date) -> date:
 
 
 class _Run:
-    """One run: the authority's list, then every source by chunks, then what has settled."""
+    """One run: every source by chunks, what the authority has beside them, the numbers, then what has settled."""
 
-    def __init__(self, run: Reconciliation) -> None:
-        self.run, self.organization = run, run.organization
-        self.business = Business.objects.filter(organization=self.organization).first()
-        self.listed: dict[date, set[str] | None] = {}  # by day of issue; None: it could not be asked
-        # What was signed since may not be on a list that was asked for before.
-        self.signed_before = timezone.now() - LAG
-        self.problem = ""
+    def __init__(self, run: Reconciliation, books: Books, last_day: date) -> None:
+        self.run, self.organization, self.books, self.last_day = run, run.organization, books, last_day
         self.figures: dict[str, _Figures] = defaultdict(_Figures)
-        self.seen: set[tuple[str, str]] = set()
         self.subjects: set[str] = set()
+        self.deadline = in_lagos(timezone.now()).date() + DAYS_TO_LOOK
 
     def work(self) -> None:
         """Compare, keep and finish."""
         for chunk in self._sources():
             self._compare(chunk)
         self._strangers()
-        self._settle()
+        self._numbers()
+        asked_days = {day for day, listed in self.books.days.items() if listed is not None}
+        is_all = self.run.is_whole and self.last_day == date.max
+        settle_gone(run=self.run, subjects=None if is_all else self.subjects, days=asked_days)
         self._finish()
 
     def _sources(self) -> Iterator[Sequence[Source]]:
         for path in settings.RECONCILED_SOURCES:
             for connection in Connection.objects.order_by("pk"):
-                yield from import_string(path)(connection=connection, since=self.run.since, until=self.run.until)
+                yield from import_string(path)(connection=connection, since=self.run.since, until=self.last_day)
 
     def _compare(self, chunk: Sequence[Source]) -> None:
         papers = self._papers(chunk)
         rows: list[Difference] = []
         for source in chunk:
-            key = (source.connection_id, source.kind, source.external_id)
-            compared = compare(source, papers.get(key, ()))
+            compared = compare(source, papers.get(_key(source), ()))
             if not compared.adds_up:
                 raise AssertionError(f"{source.kind} {source.external_id} does not add up.")
             self._count(source, compared)
             rows += self._rows(source, compared)
-        self._keep(rows)
+        keep(rows)
 
     def _papers(self, chunk: Sequence[Source]) -> dict[tuple[int, str, str], list[Paper]]:
-        found: dict[tuple[int, str, str], list[Paper]] = defaultdict(list)
-        ids = [source.external_id for source in chunk]
-        mine = Invoice.objects.filter(connection__in={each.connection_id for each in chunk}, type_code="381")
-        own = list(_columns(mine.filter(source_kind=chunk[0].kind, source_external_id__in=ids)))
+        owners = {
+            (source.connection_id, source.kind, name): _key(source)
+            for source in chunk
+            for name in (*source.former_ids, source.external_id)
+        }
+        mine = Invoice.objects.filter(
+            connection__in={connection_id for connection_id, _, _ in owners},
+            source_kind__in={kind for _, kind, _ in owners},
+            source_external_id__in={name for _, _, name in owners},
+            original=None,
+        )
+        own = list(_columns(mine))
         notes = list(_columns(Invoice.objects.filter(original__in=[row["pk"] for row in own])))
-        theirs = self._amounts_there([row["pk"] for row in (*own, *notes)])
-        keys = {row["pk"]: (row["connection_id"], row["source_kind"], row["source_external_id"]) for row in own}
+        theirs = amounts_there([row["pk"] for row in (*own, *notes)])
+        keys = {
+            row["pk"]: owners.get((row["connection_id"], row["source_kind"], row["source_external_id"])) for row in own
+        }
+        found: dict[tuple[int, str, str], list[Paper]] = defaultdict(list)
         for row in (*own, *notes):
             key = keys.get(row["original_id"] or row["pk"])
             if key is not None:
@@ -143,128 +171,82 @@ class _Run:
             is_credit=row["type_code"] == CREDIT,
             payable=row["payable_amount"],
             is_registered=is_registered,
-            is_there=self._is_there(row) if is_registered else None,
+            is_there=self.books.has(row["irn"], row["issue_date"], row["signed_at"]) if is_registered else None,
             held_there=theirs.get(row["pk"]),
+            part=row["source_part"],
+            is_note=row["original_id"] is not None,
         )
-
-    def _is_there(self, row: dict[str, Any]) -> bool | None:
-        """Tell whether the authority lists a signed number; None where it cannot be asked, or is too fresh to miss."""
-        listed = self._listed(row["issue_date"])
-        if listed is None:
-            return None
-        return row["irn"] in listed or (None if row["signed_at"] >= self.signed_before else False)
-
-    def _amounts_there(self, ids: list[int]) -> dict[int, Decimal]:
-        """Return the amounts to be paid of the authority's copies that differ from ours; its list tells none."""
-        done = Exchange.objects.filter(invoice__in=ids, purpose=Purpose.COMPARE, problem__gt="")
-        found = {}
-        for invoice_id, result in done.values_list("invoice_id", "result"):
-            for each in result.get("differences", ()):
-                if each["path"] == "legal_monetary_total.payable_amount":
-                    found[invoice_id] = Decimal(each["theirs"]) if _is_number(each["theirs"]) else ZERO
-        return found
-
-    def _listed(self, day: date | None) -> set[str] | None:
-        """Return the numbers that the authority lists of a day of issue, asked once; None when it cannot be asked."""
-        if day is None or self.business is None:
-            return None
-        if day not in self.listed:
-            authority = authority_for(self.business, Group.DOCUMENTS)
-            try:
-                answer = authority.list_numbers(business_id=str(self.business.business_id), day=day)
-            finally:
-                authority.close()
-            if isinstance(answer, ListingFailed):
-                self.problem = self.problem or answer.sentence
-                self.listed[day] = None
-            else:
-                self.listed[day] = set(answer.irns)
-        return self.listed[day]
 
     def _count(self, source: Source, compared: Compared) -> None:
         figures = self.figures[source.currency]
         figures.asked += compared.asked
         figures.acknowledged += compared.acknowledged
         for each in compared.differences:
-            figures.causes[each.cause][0] += 1
-            figures.causes[each.cause][1] += each.amount
+            figures.add(each.cause, each.amount)
         self.run.sources += 1
 
-    def _rows(self, source: Source, compared: Compared) -> list[Difference]:
+    def _rows(self, source: Source, compared: Compared) -> Iterator[Difference]:
         subject = f"{source.connection_id}:{source.kind}:{source.external_id}"
         self.subjects.add(subject)
-        amounts: dict[Cause, Decimal] = defaultdict(lambda: ZERO)
-        invoices: dict[Cause, int | None] = {}
+        by_cause: dict[Cause, Difference] = {}
         for each in compared.differences:
-            amounts[each.cause] += each.amount
-            invoices[each.cause] = each.invoice_id
-        return [self._row(subject, cause, amount, source, invoices[cause]) for cause, amount in amounts.items()]
+            label = f"{source.label} – {source.problem}" if each.cause == Cause.UNREADABLE else source.label
+            row = by_cause.setdefault(each.cause, self._row(subject, each.cause, label))
+            row.currency, row.day, row.invoice_id = source.currency, source.day, each.invoice_id
+            if each.is_known:
+                row.amount = (row.amount or ZERO) + each.amount
+        yield from by_cause.values()
 
-    def _row(
-        self, subject: str, cause: Cause, amount: Decimal | None, source: Source | None, invoice_id: int | None
-    ) -> Difference:
-        self.seen.add((subject, cause))
+    def _row(self, subject: str, cause: Cause, label: str) -> Difference:
+        """Return a difference without an amount."""
         return Difference(
             organization=self.organization,
             subject=subject,
             cause=cause,
-            amount=amount,
-            label=source.label if source else subject,
-            currency=source.currency if source else "",
-            day=source.day if source else None,
-            invoice_id=invoice_id,
+            label=label,
             found_in=self.run,
-            deadline=in_lagos(timezone.now()).date() + DAYS_TO_LOOK,
-        )
-
-    def _keep(self, rows: list[Difference]) -> None:
-        """Write new differences, bring known ones up to date; one whose amount has changed is open again."""
-        known = {
-            (each.subject, each.cause): each
-            for each in Difference.objects.filter(subject__in={row.subject for row in rows})
-        }
-        fresh = [row for row in rows if (row.subject, row.cause) not in known]
-        Difference.objects.bulk_create(fresh)
-        changed = []
-        for row in rows:
-            old = known.get((row.subject, row.cause))
-            if old is None:
-                continue
-            if old.state == DifferenceState.SETTLED or old.amount != row.amount:
-                old.state, old.settled_at, old.deadline = DifferenceState.OPEN, None, row.deadline
-            old.amount, old.label, old.invoice_id, old.found_in = row.amount, row.label, row.invoice_id, self.run
-            changed.append(old)
-        Difference.objects.bulk_update(
-            changed, ["state", "settled_at", "deadline", "amount", "label", "invoice", "found_in"], batch_size=500
+            deadline=self.deadline,
         )
 
     def _strangers(self) -> None:
-        """Name what the authority lists of these days and nobody here made."""
-        for day in _days(max(self.run.since, self.run.until - timedelta(days=MOST_DAYS)), self.run.until):
-            listed = self._listed(day)
-            if not listed:
-                continue
-            ours = set(Invoice.objects.filter(irn__in=listed).values_list("irn", flat=True))
-            rows = [self._row(irn, Cause.STRANGER, None, None, None) for irn in sorted(listed - ours)]
-            self._keep(rows)
-            if rows:
-                self.figures[""].causes[Cause.STRANGER][0] += len(rows)
+        """Name what the authority lists and nobody here made, of these days and of those that were asked for anyway."""
+        most = DAYS if self.run.is_whole else MOST_DAYS
+        last = self.run.until.toordinal()
+        days = (date.fromordinal(each) for each in range(max(self.run.since.toordinal(), last - most), last + 1))
+        for day in sorted({*days, *self.books.days}):
+            listed = self.books.listed(day)
+            if listed:
+                ours = set(Invoice.objects.filter(irn__in=listed).values_list("irn", flat=True))
+                keep([self._stranger(irn, amount) for irn, amount in self._amounts(sorted(listed - ours))])
 
-    def _settle(self) -> None:
-        """Settle what these sources and days had and have no more; what could not be asked stays as it was."""
-        now = timezone.now()
-        asked_days = {day for day, listed in self.listed.items() if listed is not None}
-        still = Difference.objects.exclude(state=DifferenceState.SETTLED).exclude(found_in=self.run)
-        gone = []
-        for each in still.iterator():
-            in_scope = each.subject in self.subjects
-            if each.cause == Cause.STRANGER:
-                in_scope = any(each.subject.endswith(f"{day:%Y%m%d}") for day in asked_days)
-            if in_scope and (each.subject, each.cause) not in self.seen:
-                gone.append(each.pk)
-        Difference.objects.filter(pk__in=gone).update(state=DifferenceState.SETTLED, settled_at=now)
+    def _amounts(self, irns: Sequence[str]) -> Iterator[tuple[str, tuple[Decimal, str] | None]]:
+        """Yield each number with what its document comes to, as an earlier run or the authority says."""
+        known = Difference.objects.filter(subject__in=irns, cause=Cause.STRANGER).exclude(amount=None)
+        earlier = {each.subject: (-(each.amount or ZERO), each.currency) for each in known}
+        for irn in irns:
+            yield irn, earlier.get(irn) or self.books.amount_of(irn)
+
+    def _stranger(self, irn: str, amount: tuple[Decimal, str] | None) -> Difference:
+        """Return its difference. The authority acknowledges it and nobody asks for it, so it counts negative."""
+        row = self._row(irn, Cause.STRANGER, irn)
+        if amount is not None:
+            row.amount, row.currency = -amount[0], amount[1]
+        figures = self.figures[row.currency]
+        figures.acknowledged -= row.amount or ZERO
+        figures.add(Cause.STRANGER, row.amount or ZERO)
+        return row
+
+    def _numbers(self) -> None:
+        report = number_report()
+        self.run.numbers = [each.as_json() for each in report]
+        rows = [self._row(f"number:{number}", Cause.NUMBER_GAP, number) for number in _broken(report)]
+        for _ in rows:
+            self.figures[""].add(Cause.NUMBER_GAP, ZERO)
+        keep(rows)
 
     def _finish(self) -> None:
+        if not all(each.adds_up for each in self.figures.values()):
+            raise AssertionError("The sums of the run do not add up.")
         self.run.figures = {
             currency: {
                 "asked": str(each.asked),
@@ -273,8 +255,9 @@ class _Run:
             }
             for currency, each in self.figures.items()
         }
-        self.run.state = RunState.PARTIAL if self.problem else RunState.COMPLETE
-        self.run.problem, self.run.finished_at = self.problem, timezone.now()
+        self.run.registered, self.run.compared = ask_for_copies()
+        self.run.state = RunState.PARTIAL if self.books.problem else RunState.COMPLETE
+        self.run.problem, self.run.finished_at = self.books.problem, timezone.now()
         self.run.save()
         logger.info("reconciled", organization=self.organization.pk, sources=self.run.sources, state=self.run.state)
 
@@ -295,65 +278,26 @@ def reconcile_and_tell(*, organization_id: int, user_id: int | None) -> None:
         logger.info("already_reconciling", organization=organization_id)
         return
     if by is None:
-        _tell_owners(organization, run)
+        tell_owners(organization, run)
 
 
-def _tell_owners(organization: Organization, run: Reconciliation) -> None:
-    with scope(organization=organization):
-        fresh = list(
-            wants_people(Difference.objects.filter(first_seen_at__gte=run.started_at)).order_by("-amount", "pk")
-        )
-        owners = Membership.objects.filter(organization=organization, role=Role.OWNER, user__is_active=True)
-        to = list(owners.values_list("user__email", flat=True))
-    if not fresh or not to:
-        return
-    context = {
-        "organization": organization, "rows": fresh[:SHOWN], "more": max(0, len(fresh) - SHOWN),
-        "page": f"{settings.PUBLIC_URL}{reverse('reconciliation')}",
-    }  # fmt: skip
-    body = render_to_string("invoices/difference_mail.txt", context)
-    words = "1 new difference" if len(fresh) == 1 else f"{len(fresh)} new differences"
-    try:
-        EmailMessage(subject=f"{words} – {organization}", body=body, to=to).send()
-    except (SMTPException, OSError) as problem:
-        # They stand on the page whether or not the mail goes out.
-        logger.warning("differences_not_mailed", organization=organization.pk, reason=type(problem).__name__)
+def _broken(report: Iterable[SeriesReport]) -> Iterator[str]:
+    for series in report:
+        yield from series.gaps
+        yield from series.twice
+        if series.highest > series.last:
+            yield f"{series.prefix} {series.highest} > {series.last}"
 
 
-def explain_difference(*, difference: Difference, note: str, owner: User | None, by: User) -> None:
-    """Give a difference an owner, or with a note explain it; a settled one stays settled."""
-    with transaction.atomic():
-        row = Difference.objects.select_for_update().get(pk=difference.pk)
-        if row.state == DifferenceState.SETTLED:
-            return
-        row.owner, row.decided_by = owner, by
-        row.note = note.strip()[:2000]
-        row.state = DifferenceState.EXPLAINED if row.note else DifferenceState.OPEN
-        row.save(update_fields=["owner", "decided_by", "note", "state"])
-
-
-def wants_people(differences: Any) -> Any:
-    """Return those of a queryset of differences that somebody has to look at."""
-    return differences.filter(state=DifferenceState.OPEN).exclude(cause__in=IN_ORDER)
+def _key(source: Source) -> tuple[int, str, str]:
+    return (source.connection_id, source.kind, source.external_id)
 
 
 def _columns(invoices: Any) -> Any:
-    return invoices.values(
-        "pk", "connection_id", "source_kind", "source_external_id", "status", "type_code", "payable_amount", "irn",
-        "issue_date", "original_id", "signed_at",
+    return invoices.order_by("pk").values(
+        "pk", "connection_id", "source_kind", "source_external_id", "source_part", "status", "type_code",
+        "payable_amount", "irn", "issue_date", "original_id", "signed_at",
     )  # fmt: skip
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return Decimal(text).is_finite()
-    except ArithmeticError:
-        return False
-
-
-def _days(since: date, until: date) -> Iterator[date]:
-    for number in range((until - since).days + 1):
-        yield since + timedelta(days=number)
 
 
 class _only_run:  # noqa: N801 - reads as the statement that it is

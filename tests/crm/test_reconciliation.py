@@ -23,10 +23,11 @@ from integrations.models import Connection
 from invoices.models import Difference, DifferenceState, Invoice, Reconciliation, RunState, Status
 from invoices.notes import NoteRequest
 from invoices.reconciling import Cause
-from invoices.services import reconciling
+from invoices.services import authority_books, reconciling
+from invoices.services.differences import explain_difference
 from invoices.services.noting import make_note
 from invoices.services.numbering import number_report
-from invoices.services.reconciling import AlreadyRunning, explain_difference, reconcile, reconcile_and_tell
+from invoices.services.reconciling import AlreadyRunning, reconcile, reconcile_and_tell
 from invoices.services.submitting import submit_due_invoices
 from tests.factories import make_member
 from tests.invoices.making import make_business
@@ -45,7 +46,7 @@ def world(
     organization: Organization, connection: Connection, sandbox: SandboxProcess, settings: Any, monkeypatch: Any
 ) -> Connection:
     """Return a connection whose deals are invoiced and handed in; the authority's list is believed at once."""
-    monkeypatch.setattr(reconciling, "LAG", reconciling.timedelta(0))
+    monkeypatch.setattr(authority_books, "LAG", reconciling.timedelta(0))
     settings.MBS_RESOLVE_WAIT_SECONDS = 0
     make_business(organization, sandbox.get("/_control/businesses")[0])
     sync_deals(connection=connection)
@@ -125,7 +126,7 @@ def test_what_the_authority_does_not_list_is_named(world: Connection, sandbox: S
     found = differences(invoice)
     assert found[Cause.ABSENT] == invoice.payable_amount
     stranger = Difference.objects.get(cause=Cause.STRANGER)
-    assert (stranger.subject, stranger.amount) == (invoice.irn, None)
+    assert (stranger.subject, stranger.amount) == (invoice.irn, -(invoice.payable_amount or 0))
 
 
 def test_an_invoice_that_vanished_is_not_invoiced_and_unknown_here(world: Connection) -> None:
@@ -181,7 +182,7 @@ def test_what_people_explained_stays_explained_while_its_amount_is_the_same(worl
 
 def test_what_was_signed_a_moment_ago_is_not_missed_yet(world: Connection, monkeypatch: Any) -> None:
     invoice = signed()
-    monkeypatch.setattr(reconciling, "LAG", reconciling.timedelta(minutes=5))
+    monkeypatch.setattr(authority_books, "LAG", reconciling.timedelta(minutes=5))
     with unguarded():
         Invoice.objects.filter(pk=invoice.pk).update(irn="NEWER00001-C41D9D42-20261120")
     run(world)
@@ -222,7 +223,7 @@ def test_the_page_shows_an_equation_that_adds_up_and_takes_an_explanation(world:
     browser.force_login(person, backend=MODEL_BACKEND)
     answer = browser.get(reverse("reconciliation"))
     [equation] = [each for each in answer.context["equations"] if each.currency == "NGN"]
-    assert equation.asked == equation.acknowledged + sum(amount for *_, amount in equation.causes)
+    assert equation.asked == equation.acknowledged + sum(amount for amount in (term.amount for term in equation.terms))
     text = Reader(answer.content.decode()).text
     assert "Acknowledged by the tax authority" in text
     difference = Difference.objects.filter(cause=Cause.HELD).first()

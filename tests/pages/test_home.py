@@ -118,5 +118,5 @@ def test_the_number_of_questions_does_not_grow_with_the_rows(
         make_invoice(account, Status.SIGNED)
         make_held(account)
     assert Invoice.objects.count() == 16
-    with django_assert_max_num_queries(18):  # type: ignore[attr-defined]
+    with django_assert_max_num_queries(19):  # type: ignore[attr-defined]
         owner_browser.get("/")
