@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from smtplib import SMTPException
 
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
 from django.db.models import Q
@@ -19,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
+from accounts.mail import is_mail_set_up, send_letter
 from accounts.models import Organization, User
 from crm.models import BuyerFacts, BuyerLink, Company, Deal
 from invoices.models import Invoice, Status
@@ -106,12 +105,10 @@ def send_link(*, link: BuyerLink, to: str) -> None:
         "until": link.expires_at,
     }
     body = render_to_string("crm/buyer_mail.txt", context)
-    subject = f"{seller} needs a few facts for your invoice"
-    try:
-        EmailMessage(subject=subject[:200], body=body, to=[to]).send()
-    except (SMTPException, OSError, ValueError) as problem:
-        logger.warning("buyer_link_not_mailed", link=link.pk, reason=type(problem).__name__)
-        raise LinkRefused("The mail server did not take it. Copy the link and send it yourself.") from problem
+    if not is_mail_set_up():
+        raise LinkRefused("E-mail is not set up here. Copy the link and send it yourself.")
+    if not send_letter(to=[to], subject=f"{seller} needs a few facts for your invoice", body=body):
+        raise LinkRefused("The mail server did not take it. Copy the link and send it yourself.")
     link.mailed_to = to
     link.save(update_fields=["mailed_to"])
 

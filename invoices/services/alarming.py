@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from smtplib import SMTPException
 
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, Q
 from django.template.loader import render_to_string
@@ -15,10 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
-from accounts.models import Membership, Organization, Role
+from accounts.mail import is_mail_set_up, owners_of, send_letter
+from accounts.models import Organization
 from invoices.deadlines import SOON, STEPS, step_of, time_left_words
 from invoices.models import OPEN, AlarmStep, DeadlineAlarm, Invoice
-from invoices.services.mailing import is_mail_set_up
 
 logger = structlog.get_logger(__name__)
 
@@ -63,8 +61,7 @@ def _note_steps(now: datetime) -> None:
 
 def _tell(organization: Organization, now: datetime) -> int:
     with scope(organization=organization):
-        owners = Membership.objects.filter(organization=organization, role=Role.OWNER, user__is_active=True)
-        to = sorted(owners.values_list("user__email", flat=True))
+        to = owners_of(organization)
         if not to:
             logger.error("deadlines_have_no_reader", organization=organization.pk)
             return 0
@@ -108,9 +105,4 @@ def _send(organization: Organization, to: list[str], alarms: list[DeadlineAlarm]
     if late:
         subject = f"{late} {'invoices are' if late != 1 else 'invoice is'} past the deadline"
     body = render_to_string("invoices/deadline_mail.txt", context)
-    try:
-        EmailMessage(subject=f"{subject} – {organization}", body=body, to=to).send()
-    except (SMTPException, OSError) as problem:
-        logger.warning("deadlines_not_mailed", organization=organization.pk, reason=type(problem).__name__)
-        return False
-    return True
+    return send_letter(to=to, subject=f"{subject} – {organization}", body=body)

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from smtplib import SMTPException
 from typing import Any
 
-import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django_scopes import scope
 
-from accounts.models import Membership, Organization, Role, User
+from accounts.mail import owners_of, send_letter
+from accounts.models import Organization, User
 from invoices.models import Difference, DifferenceState, Reconciliation
 from invoices.models.reconciliation import IN_ORDER
 from invoices.reconciling import Cause
-
-logger = structlog.get_logger(__name__)
 
 SHOWN = 30  # lines of a mail
 FACTS = ("amount", "currency", "label", "day", "invoice_id")
@@ -95,8 +91,7 @@ def tell_owners(organization: Organization, run: Reconciliation) -> None:
     with scope(organization=organization):
         new = wants_people(Difference.objects.filter(first_seen_at__gte=run.started_at))
         fresh = list(new.order_by("-amount", "pk"))
-        owners = Membership.objects.filter(organization=organization, role=Role.OWNER, user__is_active=True)
-        to = list(owners.values_list("user__email", flat=True))
+        to = owners_of(organization)
     if not fresh or not to:
         return
     context = {
@@ -105,8 +100,5 @@ def tell_owners(organization: Organization, run: Reconciliation) -> None:
     }  # fmt: skip
     body = render_to_string("invoices/difference_mail.txt", context)
     words = "1 new difference" if len(fresh) == 1 else f"{len(fresh)} new differences"
-    try:
-        EmailMessage(subject=f"{words} – {organization}", body=body, to=to).send()
-    except (SMTPException, OSError) as problem:
-        # They stand on the page whether or not the mail goes out.
-        logger.warning("differences_not_mailed", organization=organization.pk, reason=type(problem).__name__)
+    # They stand on the page whether or not the letter goes out.
+    send_letter(to=to, subject=f"{words} – {organization}", body=body)

@@ -25,6 +25,7 @@ from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 from typst import TypstError
 
+from accounts.mail import is_mail_set_up
 from accounts.models import User
 from accounts.templatetags.show import money
 from invoices.models import REGISTERED, Business, Invoice, PaperSent, Post
@@ -100,11 +101,6 @@ def send_due_letters(*, until: datetime | None = None) -> Counter[str]:
         with scope(organization=row.invoice.organization_id):
             done[_send(row)] += 1
     return done
-
-
-def is_mail_set_up() -> bool:
-    """Tell whether there is a mail server to hand e-mails to."""
-    return bool(settings.EMAIL_HOST) or "smtp" not in settings.EMAIL_BACKEND
 
 
 def _new_row(invoice: Invoice, by: User | None) -> dict[str, Any]:

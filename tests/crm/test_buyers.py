@@ -157,6 +157,15 @@ def test_the_link_goes_out_by_mail(asked: Company, browse: Any) -> None:
     assert len(mail.outbox) == 1
 
 
+def test_where_no_mail_is_set_up_the_link_is_made_and_the_page_says_so(
+    asked: Company, browse: Any, settings: Any
+) -> None:
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST = "django.core.mail.backends.smtp.EmailBackend", ""
+    answer = browse().post(reverse("buyer_ask", args=[asked.pk]), {"to": "payables@bridgepoint.example"}, follow=True)
+    assert "E-mail is not set up here" in text_of(answer)
+    assert BuyerLink.objects.get().is_open
+
+
 def test_who_may_only_look_makes_no_link_and_sees_none(asked: Company, owner: Any, browse: Any) -> None:
     link = make_link(company=asked, by=owner)
     viewer = browse(Role.VIEWER)
