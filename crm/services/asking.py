@@ -35,7 +35,7 @@ def deals_between(*, connection: Connection, since: date, until: date) -> Iterat
     Then what could never be read, whatever its day, and what was invoiced for deals that are not here any more.
     """
     business = Business.objects.filter(organization=connection.organization_id).first()
-    seller, law = business.as_seller() if business else None, law_in_force()
+    seller, law = business.as_seller() if business else None, law_in_force(currencies=None)
     invoiced = Invoice.objects.filter(
         connection=connection, source_kind="deal", source_external_id=OuterRef("external_id")
     )

@@ -61,7 +61,7 @@ def trace_invoice(*, invoice: Invoice) -> list[Traced]:
     try:
         record = from_snapshot(invoice.snapshot)
         rules = invoice.rule_set.rules if invoice.rule_set else default_rules()
-        law = law_in_force()
+        law = law_in_force([invoice.source_currency or invoice.currency])
         tax = tax_rules_of(invoice) or law.tax
         whole = convert(record, connection_id=invoice.connection_id, provider=name, rules=rules, tax=tax)
         parts = split(whole, record, rules, today=None, provider=name).due

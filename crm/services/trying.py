@@ -72,7 +72,7 @@ class Trial:
         with scope(organization=organization):
             business = Business.objects.filter(organization=organization).first()
         self.seller: Seller | None = business.as_seller() if business else None
-        self.today, self.law = in_lagos(timezone.now()).date(), law_in_force()
+        self.today, self.law = in_lagos(timezone.now()).date(), law_in_force(currencies=None)
 
     def of_deal(self, deal: Deal, *, read_anew: bool = False) -> Tried:
         """Return what becomes of a stored deal, all its parts, due today or not.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -90,7 +90,8 @@ def issue_drafts(
     with scope(organization=organization), transaction.atomic():
         lock_issuing(organization)
         _check_connections(drafts)
-        desk = _Desk(Business.objects.filter(organization=organization).first(), timezone.now())
+        business = Business.objects.filter(organization=organization).first()
+        desk = _Desk(business, timezone.now(), {draft.currency for draft in drafts})
         latest = {draft.source.key: draft for draft in drafts}
         existing = _existing(latest.values())
         desk.already = _invoiced_before(latest.values(), existing)
@@ -146,12 +147,12 @@ def _left_to_their_sources() -> set[int]:
 class _Desk:
     """Works through one chunk for one seller: holds or freezes each draft, then writes all at once."""
 
-    def __init__(self, business: Business | None, now: datetime) -> None:
+    def __init__(self, business: Business | None, now: datetime, currencies: Collection[str]) -> None:
         self.business = business
         self.now = now
         self.seller: Seller | None = business.as_seller() if business else None
         self.policy = business.approval_policy if business else ApprovalPolicy()
-        self.law = law_in_force()
+        self.law = law_in_force(currencies)
         self._seller_kept: SellerVersion | None = None
         self._series: dict[str, NumberSeries] = {}
         self._works: list[_Work] = []

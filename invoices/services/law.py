@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -17,8 +17,6 @@ from invoices.law import Law, Pinned, Rule
 from invoices.models import ExchangeRate, Invoice, LegalRule, Status, TaxRate, TaxRulesVersion
 from invoices.taxes import Rate, TaxRules, make_rules, rules_from_json
 
-RATES_KEPT_IN_MIND = 2_000  # the newest; with twenty currencies a hundred days
-
 
 class RatesUnreadable(ValueError):
     """Pasted rates that cannot be read; `problems` names each line."""
@@ -28,44 +26,63 @@ class RatesUnreadable(ValueError):
         self.problems = problems
 
 
-def law_in_force() -> Law:
-    """Return everything that staff keep, as it stands now; three small queries, so that a change holds at once."""
+def law_in_force(currencies: Collection[str] | None = ()) -> Law:
+    """Return what staff keep, as it stands now; small queries each time, so that a change holds at once.
+
+    Of the exchange rates only those of `currencies` are in it, None for all: there are years of them.
+    """
     rates = (Rate(row.category, row.percent, row.since, row.law, row.is_information) for row in TaxRate.objects.all())
     rules = (Rule(row.key, row.value, row.unit, row.since, row.law) for row in LegalRule.objects.all())
-    exchange = ExchangeRate.objects.order_by("-day", "currency")[:RATES_KEPT_IN_MIND]
     return Law(
         tax=make_rules(rates),
         rules=tuple(rules),
-        exchange=tuple(Pinned(row.currency, row.day, row.rate, row.source) for row in exchange),
+        exchange=_exchange_rates(currencies),
         rate_days=settings.EXCHANGE_RATE_DAYS,
         keeps_foreign=settings.MBS_FOREIGN_CURRENCY == "keep",
     )
 
 
+def _exchange_rates(currencies: Collection[str] | None) -> tuple[Pinned, ...]:
+    foreign = None if currencies is None else set(currencies) - {NAIRA}
+    if foreign is not None and not foreign:
+        return ()
+    rows = ExchangeRate.objects.order_by("-day", "currency")
+    if foreign is not None:
+        rows = rows.filter(currency__in=foreign)
+    return tuple(Pinned(row.currency, row.day, row.rate, row.source) for row in rows)
+
+
 def read_rates(text: str) -> list[tuple[str, date, Decimal]]:
     """Return (currency, day, naira for one) of pasted lines such as "USD 2026-11-20 1500.25" or their CSV.
 
-    Raises RatesUnreadable with a sentence for each line that is none.
+    Raises RatesUnreadable with a sentence for each line that is none, and for each that gives a day another rate.
     """
-    found, problems = [], []
+    found: dict[tuple[str, date], tuple[int, Decimal]] = {}
+    problems = []
     for number, line in enumerate(text.splitlines(), 1):
         parts = [part for part in re.split(r"[\s,;]+", line.strip()) if part]
         if not parts:
             continue
         try:
-            currency, day, rate = parts
-            found.append((_currency(currency), date.fromisoformat(day), _rate(rate)))
-        except (ValueError, ArithmeticError):
+            key, rate = (_currency(parts[0]), date.fromisoformat(parts[1])), _rate(*parts[2:])
+        except (ValueError, ArithmeticError, TypeError, IndexError):
             problems.append(f"Line {number} (“{line.strip()[:60]}”) is no rate. Write: USD 2026-11-20 1500.25")
+            continue
+        first, kept = found.setdefault(key, (number, rate))
+        if kept != rate:
+            problems.append(f"Lines {first} and {number} give {key[0]} two rates on {key[1]}. Keep one of them.")
     if problems or not found:
         raise RatesUnreadable(problems or ["There is no line to read."])
-    return found
+    return [(currency, day, rate) for (currency, day), (_line, rate) in found.items()]
 
 
 def enter_rates(*, rows: Sequence[tuple[str, date, Decimal]], source: str, by: User | None) -> int:
-    """Store rates and return how many; one of the same currency and day is replaced. Invoices keep what they have."""
+    """Store rates and return how many; one of the same currency and day is replaced. Invoices keep what they have.
+
+    Each currency and day stands in `rows` once, as `read_rates` sees to.
+    """
     ExchangeRate.objects.bulk_create(
-        [ExchangeRate(currency=c, day=d, rate=r, source=source, entered_by=by) for c, d, r in dict.fromkeys(rows)],
+        [ExchangeRate(currency=c, day=d, rate=r, source=source, entered_by=by) for c, d, r in rows],
         update_conflicts=True,
         unique_fields=["currency", "day"],
         update_fields=["rate", "source", "entered_by"],

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,14 +15,9 @@ from django_scopes import scopes_disabled
 
 from accounts.models import Organization
 from integrations.models import Connection
-from invoices.document import Identity, build_document, document_bytes
-from invoices.drafts import InvoiceDraft, with_defaults
-from invoices.drafts.lines import totals_of
-from invoices.drafts.preparing import prepare
-from invoices.irn import LAGOS
 from invoices.models import Enforcement, ExchangeRate, Invoice, LegalRule, Status, TaxRate, TaxRulesVersion
 from invoices.services.issuing import issue_drafts
-from invoices.services.law import RatesUnreadable, enter_rates, law_in_force, pinned_rate, read_rates, tax_rules_of
+from invoices.services.law import RatesUnreadable, enter_rates, law_in_force, read_rates, tax_rules_of
 from invoices.tasks import retry_waiting_for_rates
 from invoices.taxes import rules_from_json
 from tests.invoices.making import LAW, SERVICE, TAX, make_business, make_connection, make_draft
@@ -75,32 +69,6 @@ def test_information_never_enters_a_total(account: Connection) -> None:
         category="STANDARD_VAT", percent=50, since=date(2026, 1, 1), law="an invented Act", is_information=True
     )
     assert {line.tax_rate for line in issue(account).lines.all()} == {Decimal("7.5")}
-
-
-def test_a_document_is_made_again_byte_for_byte_after_the_rates_have_changed(account: Connection) -> None:
-    enter_rates(rows=[("USD", SUPPLIED, Decimal("1500.25"))], source="Invented bank", by=None)
-    gross = {"prices_include_tax": True, "document_discount": Decimal("1.10")}
-    invoices = [issue(account), issue(account, currency="USD"), issue(account, **gross)]
-    TaxRate.objects.create(category="STANDARD_VAT", percent=10, since=date(2026, 1, 1), law="an invented Act")
-    ExchangeRate.objects.update(rate=1)
-    for invoice in invoices:
-        assert invoice.status == Status.READY, invoice.missing
-        assert invoice.business is not None
-        assert invoice.issue_date is not None
-        assert invoice.issue_time is not None
-        assert invoice.irn is not None
-        tax, seller = tax_rules_of(invoice), invoice.business.as_seller()
-        assert tax is not None
-        draft = with_defaults(InvoiceDraft.from_json(invoice.draft, invoice.snapshot), seller)
-        law = replace(law_in_force(), tax=tax)
-        prepared = prepare(draft, law, SUPPLIED, pinned_rate(invoice)).draft
-        totals = totals_of(prepared, SUPPLIED, tax)
-        assert totals is not None
-        issued_at = datetime.combine(invoice.issue_date, invoice.issue_time, tzinfo=LAGOS)
-        again = document_bytes(
-            build_document(identity=Identity(invoice.irn, issued_at), seller=seller, draft=prepared, totals=totals)
-        )
-        assert hashlib.sha256(again).hexdigest() == invoice.document_sha256
 
 
 @pytest.mark.parametrize(
@@ -157,6 +125,21 @@ def test_a_sale_in_dollars_waits_for_its_rate_and_goes_on_when_it_is_entered(acc
     assert b"USD at 1500.25 NGN (Invented bank, 20 Nov 2026)" in invoice.body
 
 
+def test_a_rate_is_found_however_many_newer_ones_are_kept(account: Connection) -> None:
+    for rate, currency in ((Decimal("1500.25"), "USD"), (Decimal(1700), "EUR")):
+        days = [SUPPLIED + timedelta(days=number) for number in range(1_100)]
+        enter_rates(rows=[(currency, day, rate) for day in days], source="Invented bank", by=None)
+    invoice = issue(account, currency="USD")
+    assert (invoice.exchange_rate, invoice.exchange_day) == (Decimal("1500.25"), SUPPLIED)
+    assert {each.currency for each in law_in_force(["USD"]).exchange} == {"USD"}
+    assert len(law_in_force(currencies=None).exchange) == 2_200
+
+
+def test_invoices_in_naira_load_no_exchange_rates(account: Connection) -> None:
+    enter_rates(rows=[("USD", SUPPLIED, Decimal(1500))], source="Invented bank", by=None)
+    assert law_in_force(["NGN"]).exchange == ()
+
+
 def test_a_sale_that_only_in_naira_is_too_large_says_so(account: Connection) -> None:
     enter_rates(rows=[("USD", SUPPLIED, Decimal("1500"))], source="Invented bank", by=None)
     huge = replace(SERVICE, unit_price=Decimal(900_000_000))
@@ -181,6 +164,12 @@ def test_the_rate_of_a_numbered_invoice_stays_when_its_deal_changes(account: Con
 def test_rates_that_cannot_be_read_are_named(text: str) -> None:
     with pytest.raises(RatesUnreadable):
         read_rates(text)
+
+
+def test_a_day_that_is_given_two_rates_is_named_and_the_same_twice_is_one() -> None:
+    with pytest.raises(RatesUnreadable, match="Lines 1 and 3 give USD two rates on 2026-11-20"):
+        read_rates("USD 2026-11-20 1500\n\nusd,2026-11-20,1501")
+    assert read_rates("USD 2026-11-20 1500\nusd,2026-11-20,1500.0") == [("USD", SUPPLIED, Decimal(1500))]
 
 
 def test_rates_are_pasted_in_the_admin_and_waiting_invoices_go_on(
