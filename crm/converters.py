@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal, localcontext
 
-from crm.facts import from_snapshot, lookup_of, to_snapshot, unread_properties
+from crm.facts import lookup_of, to_snapshot, unread_properties
 from crm.problems import (
     EXACT,
     ZERO,
@@ -30,8 +30,6 @@ from invoices.rules.applying import NOWHERE, Lookup, all_hold, by_default, fill,
 from invoices.rules.content import BuyerFields
 from invoices.rules.wording import BUYER
 from invoices.taxes import TaxRules
-
-__all__ = ["Converted", "convert", "deal_to_draft", "from_snapshot", "is_due", "line_discount", "money", "to_snapshot"]
 
 LAGOS = timezone(timedelta(hours=1))  # no summer time there
 LONGEST_TERMS = 365

@@ -48,12 +48,18 @@ def is_tiered(line: LineRecord) -> bool:
     return bool(line.extra.get("pricing_model"))
 
 
-def deal_total(deal: DealRecord) -> Decimal | None:
-    """Return what the lines come to less the deal's discount, before tax; None while a line cannot be added up."""
+def lines_net(deal: DealRecord) -> Decimal | None:
+    """Return what the lines come to before tax and the deal's discount; None without lines, or while one is open."""
     nets = [line_net(line) for line in deal.lines]
     if not nets or None in nets:
         return None
-    return sum((net for net in nets if net is not None), ZERO) - money(deal.document_discount or ZERO)
+    return sum((net for net in nets if net is not None), ZERO)
+
+
+def deal_total(deal: DealRecord) -> Decimal | None:
+    """Return what the lines come to less the deal's discount, before tax; None while a line cannot be added up."""
+    net = lines_net(deal)
+    return None if net is None else net - money(deal.document_discount or ZERO)
 
 
 def amount_contradiction(deal: DealRecord, provider: str) -> Missing | None:

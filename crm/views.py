@@ -15,10 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.lists import Sort, read_page, read_sort
 from accounts.permissions import Act, require
-from crm.converters import line_discount, money
 from crm.forms import SORTS, DealFilter
 from crm.models import Company, Deal, Owner
-from crm.problems import amount_contradiction
+from crm.problems import amount_contradiction, line_discount, line_net, lines_net
 from crm.readback import to_record
 from crm.records import LineRecord
 from crm.services.explaining import explain_deal
@@ -52,15 +51,17 @@ def _in_order(found: QuerySet[Deal], sort: Sort) -> QuerySet[Deal]:
 
 
 def _add_invoices(rows: Sequence[Deal]) -> None:
-    """Put each deal's invoice on it as `invoice`: one question for the whole page."""
+    """Put each deal's invoices on it as `invoices`, the first part first: one question for the whole page."""
+    found: dict[tuple[int, str], list[Invoice]] = {}
     invoices = Invoice.objects.filter(
         source_kind=SOURCE_KIND,
         connection__in={deal.connection_id for deal in rows},
         source_external_id__in=[deal.external_id for deal in rows],
-    ).only(*COLUMNS_OF_INVOICE)
-    found = {(each.connection_id, each.source_external_id): each for each in invoices}
+    )
+    for each in invoices.only(*COLUMNS_OF_INVOICE).order_by("pk"):
+        found.setdefault((each.connection_id, each.source_external_id), []).append(each)
     for deal in rows:
-        deal.invoice = found.get((deal.connection_id, deal.external_id))  # type: ignore[attr-defined]
+        deal.invoices = found.get((deal.connection_id, deal.external_id), [])  # type: ignore[attr-defined]
 
 
 def _add_owners(rows: Sequence[Deal]) -> None:
@@ -75,7 +76,7 @@ def _add_owners(rows: Sequence[Deal]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LineRow:
-    """One line as the page shows it: `net` is quantity times price less discount, None while one of them lacks."""
+    """One line as the page shows it: `net` is what the conversion invoices, None while a number of it lacks."""
 
     line: LineRecord
     discount: Decimal
@@ -85,25 +86,24 @@ class LineRow:
 @require_safe
 @require(Act.VIEW)
 def deal(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show one deal: summary, lines, buyer, its invoice or what it lacks, and what happened."""
+    """Show one deal: summary, lines, buyer, its invoices or what they lack, and what happened."""
     whole = Deal.objects.select_related("company__buyer_facts", "contact", "connection", "write_back").prefetch_related(
         "lines", "aliases"
     )
     found: Deal = get_object_or_404(whole, pk=pk)
     _add_owners([found])
-    invoice = Invoice.objects.filter(
+    invoices = Invoice.objects.filter(
         source_kind=SOURCE_KIND, connection=found.connection, source_external_id=found.external_id
-    ).first()
+    )
     record = to_record(found)
-    rows = [_line_row(line) for line in record.lines]
-    nets = [row.net for row in rows if row.net is not None]
+    rows = [LineRow(line, line_discount(line), line_net(line)) for line in record.lines]
     context = {
         "contradiction": amount_contradiction(record, found.connection.name),
         "deal": found,
-        "invoice": invoice,
+        "invoices": list(invoices.order_by("pk")),
         "rows": rows,
         "address": _address(found.company) if found.company else [],
-        "total": sum(nets, Decimal(0)) if rows and len(nets) == len(rows) else None,
+        "total": lines_net(record),
         "history": explain_deal(deal=found),
     }
     return render(request, "crm/deal.html", context)
@@ -113,13 +113,6 @@ def _address(company: Company) -> list[str]:
     """Return the lines of an address, leaving out what is not known."""
     town = " ".join(part for part in (company.postal_zone, company.city) if part)
     return [part for part in (company.street, town, company.state, company.country) if part]
-
-
-def _line_row(line: LineRecord) -> LineRow:
-    discount = line_discount(line)
-    if line.quantity is None or line.unit_price is None:
-        return LineRow(line, discount, None)
-    return LineRow(line, discount, money(line.quantity * line.unit_price) - discount)
 
 
 @require_POST

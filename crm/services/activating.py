@@ -14,7 +14,7 @@ from crm.facts import extra_properties
 from crm.models import Deal
 from crm.services.trying import check_examples
 from integrations.base.registry import connector_classes
-from integrations.models import Connection
+from integrations.models import Connection, ConnectionStatus
 from integrations.services.syncs import request_full_read
 from invoices.models import RuleEvent, RuleSet, RuleStatus
 from invoices.rules import Rules
@@ -114,9 +114,15 @@ def _asked_for() -> Q:
 
 
 def _is_asked(connection_id: int) -> bool:
-    """Ask for a full read; False while a run is under way, which has asked the provider for too little."""
+    """Ask for a full read; False where it has to be asked for again later.
+
+    That is while a run is under way, which has asked the provider for too little, and while the connection is paused
+    or has to be connected again: what it reads then begins where it stopped, and not at the start.
+    """
     connection = Connection.objects.filter(pk=connection_id).first()
-    return connection is None or not connection.is_active or request_full_read(connection=connection)
+    if connection is None or connection.status == ConnectionStatus.DISCONNECTED:
+        return True
+    return connection.is_active and request_full_read(connection=connection)
 
 
 def _to_read(organization: Organization, rules: Rules) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -11,7 +11,7 @@ import structlog
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -47,12 +47,8 @@ class Waiting:
 
 def waiting_buyers() -> list[Waiting]:
     """Return the buyers whose own facts hold invoices, the most money first; needs an open scope."""
-    wanted = Q()
-    for name in ASKED:
-        wanted |= Q(missing__contains=[{"field": f"buyer.{name}"}])
-    held = Invoice.objects.filter(wanted, status=Status.DRAFT, source_kind="deal").order_by("-pk")
     columns = ("connection_id", "source_external_id", "missing", "payable_amount", "currency")
-    rows = list(held.values_list(*columns)[:MOST])
+    rows = list(_held().order_by("-pk").values_list(*columns)[:MOST])
     companies = _companies({(row[0], row[1]) for row in rows})
     found: dict[int, Waiting] = {}
     for connection_id, external_id, missing, amount, currency in rows:
@@ -60,7 +56,7 @@ def waiting_buyers() -> list[Waiting]:
         if company is None:
             continue
         entry = found.setdefault(company.pk, Waiting(company))
-        entry.missing |= {name: fact["label"] for fact in missing if (name := asked_name(fact["field"]))}
+        entry.missing |= _asked_facts(missing)
         entry.invoices += 1
         entry.amount += amount if amount and currency == "NGN" else 0
     for link in BuyerLink.objects.filter(company__in=list(found)).order_by("pk"):
@@ -76,7 +72,12 @@ def asked_name(path: str) -> str:
 
 def missing_of(company: Company) -> dict[str, str]:
     """Return {fact: what people call it} of what this buyer's held invoices lack now."""
-    return next((each.missing for each in waiting_buyers() if each.company.pk == company.pk), {})
+    deals = Deal.objects.filter(company=company).order_by().values("external_id")
+    mine = _held().filter(connection=company.connection_id, source_external_id__in=deals)
+    facts: dict[str, str] = {}
+    for missing in mine.order_by("-pk").values_list("missing", flat=True)[:MOST]:
+        facts |= _asked_facts(missing)
+    return facts
 
 
 def make_link(*, company: Company, by: User) -> BuyerLink:
@@ -142,6 +143,18 @@ def fill_in(*, link: BuyerLink, facts: dict[str, str]) -> bool:
         Deal.objects.filter(company=link.company, is_archived=False).update(invoice_due=True)
     logger.info("buyer_facts_filled_in", company=link.company_id, facts=sorted(facts))
     return True
+
+
+def _held() -> QuerySet[Invoice]:
+    wanted = Q()
+    for name in ASKED:
+        wanted |= Q(missing__contains=[{"field": f"buyer.{name}"}])
+    held: QuerySet[Invoice] = Invoice.objects.filter(wanted, status=Status.DRAFT, source_kind="deal")
+    return held
+
+
+def _asked_facts(missing: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    return {name: fact["label"] for fact in missing if (name := asked_name(fact["field"]))}
 
 
 def _companies(keys: set[tuple[int, str]]) -> dict[tuple[int, str], Company]:

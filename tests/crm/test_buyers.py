@@ -18,8 +18,8 @@ from django_scopes import scope
 from accounts.models import Organization, Role
 from crm.converters import FILLED, convert
 from crm.models import BuyerFacts, BuyerLink, Company, Deal
-from crm.services import sync_deals
-from crm.services.buyers import address_of, fill_in, make_link, open_link, waiting_buyers
+from crm.services import buyers, sync_deals
+from crm.services.buyers import address_of, fill_in, make_link, missing_of, open_link, waiting_buyers
 from crm.services.trying import Trial
 from crm.tasks import invoice_waiting_deals
 from integrations.models import Connection
@@ -29,7 +29,7 @@ from tests.crm.examples import COMPANY, DEAL
 from tests.factories import make_member, make_organization
 from tests.invoices.making import make_business
 from tests.pages.conftest import MODEL_BACKEND
-from tests.pages.making import Reader
+from tests.pages.making import Reader, make_company, make_deal, make_held
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_waits")]
@@ -155,6 +155,20 @@ def test_the_link_goes_out_by_mail(asked: Company, browse: Any) -> None:
     answer = browse().post(reverse("buyer_ask", args=[asked.pk]), {"to": "nobody"}, follow=True)
     assert "is no e-mail address" in text_of(answer)
     assert len(mail.outbox) == 1
+
+
+def test_a_buyer_beyond_the_end_of_the_list_is_still_asked_for_what_it_lacks(
+    asked: Company, owner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = make_held(asked.connection)
+    make_deal(
+        asked.connection, external_id=newest.source_external_id, company=make_company(asked.connection, "New Ltd")
+    )
+    monkeypatch.setattr(buyers, "MOST", 1)
+    assert [str(each.company) for each in waiting_buyers()] == ["New Ltd"]
+    assert set(missing_of(asked)) == {"tin"}
+    page = text_of(Client().get(path_of(make_link(company=asked, by=owner))))
+    assert "Tax identification number" in page
 
 
 def test_where_no_mail_is_set_up_the_link_is_made_and_the_page_says_so(

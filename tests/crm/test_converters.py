@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm.converters import deal_to_draft, line_discount, money
+from crm.converters import deal_to_draft
+from crm.problems import line_discount, money
 from tests.crm.examples import COMPANY, DEAL, LINE, deal_of, deal_with_line
 from tests.invoices.making import TAX
 

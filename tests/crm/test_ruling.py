@@ -15,7 +15,7 @@ from crm.services import activate, apply_rules, invoice_due_deals, roll_back, sy
 from crm.services.activating import in_force
 from crm.services.trying import Trial, check_examples, keep_example, simulate
 from crm.tasks import invoice_waiting_deals
-from integrations.models import Connection, SyncCursor
+from integrations.models import Connection, ConnectionStatus, SyncCursor
 from invoices.models import Invoice, RuleEvent, RuleExample, RuleSet, RuleStatus, Status
 from invoices.services.ruling import RulesInForce, RulesRefused, active_rules, save_draft
 from tests.invoices.making import make_business
@@ -134,11 +134,13 @@ def test_a_simulation_names_the_deals_that_would_come_out_differently(
     changes = {each.external_id: {change.path for change in changed} for each, changed in found.differences}
     assert changes[deal.external_id] == {"note"}
     assert all("due" in paths for external_id, paths in changes.items() if external_id != deal.external_id)
+    closed = Deal.objects.filter(external_id__in=changes, close_date__isnull=False)
+    assert closed.exists()
     later = simulate(
         organization=organization, before=RulesInForce(),
         after=in_force(RuleSet.objects.get()), since=timezone.now().date() + timedelta(days=4000),
     )  # fmt: skip
-    assert all(each.close_date is None for each, _changes in later.differences)
+    assert not {each.pk for each, _changes in later.differences} & set(closed.values_list("pk", flat=True))
 
 
 def test_a_property_that_nobody_has_read_is_asked_for_and_then_fills_the_invoice(
@@ -152,6 +154,11 @@ def test_a_property_that_nobody_has_read_is_asked_for_and_then_fills_the_invoice
     assert trial.of_deal(deal, read_anew=True).facts["order_reference"] == "existingbusiness"
     activate(rule_set=rules, by=owner)
     assert RuleEvent.objects.get(what="activated").to_read == [world.pk]
+    assert not SyncCursor.objects.filter(stream="deals", full_read_started_at__isnull=False).exists()
+    Connection.objects.update(status=ConnectionStatus.PAUSED)
+    apply_rules()
+    assert RuleEvent.objects.get(what="activated").to_read == [world.pk]  # it is asked for when reading goes on
+    Connection.objects.update(status=ConnectionStatus.ACTIVE)
     apply_rules()
     assert RuleEvent.objects.get(what="activated").to_read == []
     assert SyncCursor.objects.get(stream="deals").full_read_started_at is not None

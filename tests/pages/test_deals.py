@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from django.urls import reverse
 
 from crm.models import Deal, Owner, Pipeline
 from integrations.models import Connection
+from invoices.drafts import SourceRef
 from invoices.models import Business, Status
 from tests.pages.making import Reader, make_company, make_deal, make_held, make_invoice
 
@@ -176,6 +178,41 @@ def test_a_deal_shows_lines_with_totals_buyer_and_raw_facts(owner_browser: Clien
     assert "Dawnlight Ltd TIN 90054321-0001" in page.text
     assert "dealname" in page.text
     assert "https://crm.example/deal/1" in [link["href"] for link in page.all("a")]
+
+
+def test_of_a_tiered_price_the_page_shows_what_the_provider_says_and_the_invoice_bills(
+    owner_browser: Client, account: Connection
+) -> None:
+    deal = make_deal(account, amount=Decimal("180000.00"))
+    deal.lines.update(extra={"pricing_model": "volume"}, amount=Decimal("180000.00"), unit_discount=None)
+    text = text_of(owner_browser.get(reverse("deal", args=[deal.pk])))
+    assert "Lines together, before tax ₦180,000.00" in text
+    assert "The lines are invoiced, not the typed amount" not in text
+
+
+def test_a_typed_amount_that_its_lines_contradict_is_told(owner_browser: Client, account: Connection) -> None:
+    agreeing, other = make_deal(account, amount=Decimal("245005.00")), make_deal(account, amount=Decimal(300_000))
+    told = "The deal says 300,000.00 and its lines less its discount come to 245,005.00."
+    assert told in text_of(owner_browser.get(reverse("deal", args=[other.pk])))
+    text = text_of(owner_browser.get(reverse("deal", args=[agreeing.pk])))
+    assert "The lines are invoiced, not the typed amount" not in text
+
+
+def test_a_deal_in_parts_shows_the_invoice_of_each_part(
+    owner_browser: Client, account: Connection, business: Business
+) -> None:
+    deal = make_deal(account, next_part_on=date(2026, 12, 24))
+    source = SourceRef(account.pk, "deal", deal.external_id, "1")
+    first = make_invoice(account, Status.SIGNED, source=source)
+    second = make_held(account, source=replace(source, part="2"))
+    text = text_of(owner_browser.get(reverse("deal", args=[deal.pk])))
+    assert "Invoices of 2 parts" in text
+    assert f"Part 1 Signed Number {first.number}" in text
+    assert "Part 2 Held Held. Fill these in and the next sync makes the invoice: The buyer's TIN" in text
+    assert "The next part is due on 24 Dec 2026" in text
+    listed = text_of(owner_browser.get("/deals/"))
+    assert f"Signed {first.number} Held The buyer's TIN" in listed
+    assert second.pk != first.pk
 
 
 def test_a_line_without_a_price_leaves_the_total_open(owner_browser: Client, account: Connection) -> None:
