@@ -15,14 +15,12 @@ LABELS = {
     "name": _("Registered name"),
     "tin": _("Tax identification number (TIN)"),
     "email": _("E-mail for invoices"),
-    "telephone": _("Telephone, with + and the country's number"),
     "street": _("Street and number"),
     "city": _("City"),
     "postal_zone": _("Postal code"),
-    "state": _("State, if in Nigeria"),
     "country": _("Country"),
 }
-LONGEST = {"name": 100, "tin": 20, "email": 100, "telephone": 30, "street": 150, "city": 100, "postal_zone": 20}
+LONGEST = {"name": 100, "tin": 20, "email": 100, "street": 150, "city": 100, "postal_zone": 20}
 
 
 class BuyerForm(forms.Form):

@@ -45,11 +45,6 @@ LABELS = {
     "prices_include_tax": _("Prices include tax"),
     "amount_must_match": _("Hold a deal whose typed amount is not what its lines come to"),
 }
-HELP = {
-    "when": _("One on a line, for example: deal.amount is at least 5000"),
-    "kinds": _("One on a line, for example: B2G: company.type is Government; company.country is Nigeria"),
-    "milestones": _("One on a line, for example: Deposit: 30 % on deal.deposit_day – the last may be: Balance: rest"),
-}
 KINDS = [("B2B", _("a business (B2B)")), ("B2C", _("a consumer (B2C)")), ("B2G", _("government (B2G)"))]
 
 

@@ -38,7 +38,7 @@ LAST_MONTH = timedelta(days=31)
 
 @dataclass(frozen=True, slots=True)
 class PartShown:
-    """One invoice of a deal as the preview shows it; `keys` are the paths that an example expects at first."""
+    """One invoice of a deal as the preview shows it; `prefix` begins its paths where there are several."""
 
     number: int
     traced: list[Traced]

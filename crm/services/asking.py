@@ -97,15 +97,16 @@ def _sources(connection: Connection, deals: list[Deal], seller: Seller | None, l
     }
     found = []
     for deal in deals:
-        drafts = desk.drafts_of(deal)
+        parts = desk.convert(deal)
+        drafts = [each.draft for each in parts.due] if parts is not None else []
         asked: list[tuple[str, Decimal | None]] = [
-            _asked(draft, seller, law, invoices.get((deal.external_id, draft.source.part))) for draft in drafts or ()
+            _asked(draft, seller, law, invoices.get((deal.external_id, draft.source.part))) for draft in drafts
         ]
         currency = asked[0][0] if asked else _currency(deal, invoices)
         amounts = [amount for _, amount in asked if amount is not None]
-        is_whole = drafts is not None and len(amounts) == len(asked)
+        is_whole = parts is not None and len(amounts) == len(asked)
         total = sum(amounts, Decimal(0)) if is_whole else None
-        problem = aside.get(deal.external_id, "") or ("" if drafts is not None else BROKEN)
+        problem = aside.get(deal.external_id, "") or ("" if parts is not None else BROKEN)
         former = tuple(alias.external_id for alias in deal.aliases.all())
         found.append(
             Source(

@@ -91,16 +91,6 @@ class Desk:
             set_aside(connection=self.connection, stream=CONVERSION, unreadable=unreadable)
             return None
 
-    def drafts_of(self, deal: Deal) -> list[InvoiceDraft] | None:
-        """Return what a deal asks for today without taking anything back; None when it cannot be converted."""
-        try:
-            record, rules = to_record(deal), self._rules_for(deal)
-            parts = convert_by_rules(record, rules, deal.connection_id, self.provider, self.tax, self.today)
-        except Exception:  # invoicing sets it aside and says so; here it only has no sum
-            logger.exception("deal_not_added_up", deal=deal.external_id)
-            return None
-        return [part.draft for part in parts.due]
-
     def keep_within(self, deal: Deal, parts: Parts) -> list[InvoiceDraft]:
         """Return the drafts, held where they would invoice more than the deal; take back the parts that are gone."""
         drafts = [each.draft for each in parts.due]

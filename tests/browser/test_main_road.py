@@ -13,7 +13,8 @@ from crm.hubspot.tasks import sync_hubspot_deals
 from integrations.models import Connection
 from invoices.models import Invoice, Status
 from invoices.services.submitting import submit_due_invoices
-from tests.factories import PASSWORD, make_member, make_organization
+from tests.browser.conftest import signed_in
+from tests.factories import make_member, make_organization
 from tests.invoices.making import make_business
 from tests.sandbox_process import SandboxProcess
 
@@ -32,15 +33,7 @@ def test_an_owner_signs_in_connects_sees_deals_and_opens_a_signed_invoice(
     owner = make_member(organization, Role.OWNER)
     with scopes_disabled():
         make_business(organization, sandbox.get("/_control/businesses")[0])
-    page = browser.new_context(viewport={"width": width, "height": 800}).new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda line: faults.append(line.text) if "Content Security Policy" in line.text else None)
-
-    page.goto(f"{live_server.url}/login/")
-    page.fill("input[name=username]", owner.email)
-    page.fill("input[name=password]", PASSWORD)
-    page.press("input[name=password]", "Enter")
+    page, faults = signed_in(browser, live_server.url, owner.email, width, 800)
     page.goto(f"{live_server.url}/connections/")
     page.locator("form[action*='/connect/hubspot/'] button").first.click()
     page.get_by_role("button", name="Approve").click()

@@ -22,7 +22,8 @@ from invoices.models import Invoice, RuleSet, RuleStatus, Status
 from invoices.services.papering import pictures_of
 from invoices.services.ruling import RulesInForce
 from invoices.services.submitting import submit_due_invoices
-from tests.factories import PASSWORD, make_member, make_organization
+from tests.browser.conftest import signed_in
+from tests.factories import make_member, make_organization
 from tests.invoices.making import make_business
 from tests.invoices.paper.reading import codes_on, words_of
 from tests.sandbox_process import SandboxProcess
@@ -67,15 +68,7 @@ def test_a_rule_a_buyers_link_a_signature_the_paper_and_a_credit_note(
     organization = account.organization
     deal = without_tin(account, sandbox, organization)
     owner = make_member(organization, Role.OWNER)
-    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda line: faults.append(line.text) if "Content Security Policy" in line.text else None)
-    page.goto(f"{live_server.url}/login/")
-    page.fill("input[name=username]", owner.email)
-    page.fill("input[name=password]", PASSWORD)
-    page.press("input[name=password]", "Enter")
-    page.wait_for_url(f"{live_server.url}/")
+    page, faults = signed_in(browser, live_server.url, owner.email)
 
     # A rule is written, tried on a deal as it is typed, kept as an example, saved and activated.
     page.goto(f"{live_server.url}/settings/rules/")
