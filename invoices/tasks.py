@@ -57,8 +57,11 @@ def work_exchanges() -> None:
 
 @shared_task(name="invoices.tasks.refresh_code_lists")
 def refresh_code_lists() -> None:
-    """Fetch the authority's code lists."""
-    codelists.refresh_code_lists()
+    """Fetch the authority's code lists; when one has changed, try again whatever is held."""
+    if "changed" in codelists.refresh_code_lists().values():
+        for organization in issuing.with_held_invoices():
+            issuing.reissue_held(organization=organization)
+        ring_submissions()
 
 
 @shared_task(name="invoices.tasks.send_due_letters")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
-from typing import Any
 
 import orjson
 import structlog
@@ -20,6 +20,8 @@ from django.utils.module_loading import import_string
 from accounts.models import Organization
 from invoices.authority import codes
 from invoices.authority.base import Authority, LookupFailed
+from invoices.drafts import InvoiceDraft
+from invoices.drafts.listed import WORDS, Lists, codes_of
 from invoices.models import Business, CodeList, Invoice
 
 logger = structlog.get_logger(__name__)
@@ -137,6 +139,19 @@ def current_items(kind: str) -> dict[str, str]:
     return {row[code]: row["name"] for row in codes.rows(kind)}
 
 
+def lists_in_force() -> Lists:
+    """Return the newest version of each list that drafts are checked against, where one was fetched."""
+    newest = CodeList.objects.filter(kind__in=WORDS).order_by("kind", "-fetched_at").distinct("kind")
+    return {kind: _items(kind, version) for kind, version in newest.values_list("kind", "version")}
+
+
+@lru_cache(maxsize=32)
+def _items(kind: str, version: str) -> dict[str, str]:
+    """Return the items of a version, which never change."""
+    found: dict[str, str] = CodeList.objects.filter(kind=kind, version=version).values_list("items", flat=True)[0]
+    return found
+
+
 def newest_lists() -> list[CodeList]:
     """Return the version in force of each list that was fetched, without its items."""
     return list(CodeList.objects.order_by("kind", "-fetched_at").distinct("kind").defer("items"))
@@ -168,14 +183,5 @@ def _values_of(organization: Organization) -> Iterator[Value]:
         yield ("countries", business.country, "business profile: country", None)
     drafts = Invoice.objects.filter(organization=organization).open_drafts()  # type: ignore[attr-defined]
     for pk, label, draft in drafts.order_by("pk").values_list("pk", "source_label", "draft").iterator():
-        yield from _values_in(pk, label, draft)
-
-
-def _values_in(pk: int, label: str, draft: dict[str, Any]) -> Iterator[Value]:
-    buyer = draft.get("buyer") or {}
-    yield ("currencies", draft.get("currency") or "", f"{label}: currency", pk)
-    yield ("states", buyer.get("state") or "", f"{label}: the buyer's state", pk)
-    yield ("countries", buyer.get("country") or "", f"{label}: the buyer's country", pk)
-    for position, line in enumerate(draft.get("lines") or [], 1):
-        yield ("tax_categories", line.get("tax_category") or "", f"{label}: line {position}, tax category", pk)
-        yield ("services_codes", line.get("isic_code") or "", f"{label}: line {position}, service code", pk)
+        for each in codes_of(InvoiceDraft.from_json(draft, {})):
+            yield (each.kind, each.code, f"{label}: {each.place}", pk)

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from django_scopes import scope
+from django_scopes import scope, scopes_disabled
 
 from accounts.models import Organization, User
 from integrations.models import Connection
@@ -20,6 +20,7 @@ from invoices.approval import ApprovalPolicy
 from invoices.document import DocumentInvalid
 from invoices.drafts import InvoiceDraft, Missing, Seller, missing_facts, with_defaults
 from invoices.drafts.lines import totals_of
+from invoices.drafts.listed import unlisted, with_listed_names
 from invoices.drafts.missing import tax_point
 from invoices.drafts.preparing import Prepared, prepare
 from invoices.freezing import Frozen, freeze
@@ -27,6 +28,7 @@ from invoices.irn import LAGOS, IrnInvalid, in_lagos, number_text
 from invoices.law import Law, Pinned
 from invoices.models import REMAKEABLE, Business, Invoice, InvoiceLine, NumberSeries, SellerVersion, Status, VoidedFor
 from invoices.qr import KeyFileInvalid, suffix
+from invoices.services.codelists import lists_in_force
 from invoices.services.columns import (
     CHANGEABLE,
     SOURCE,
@@ -131,6 +133,13 @@ def reissue_held(*, organization: Organization) -> list[Issued]:
     return issued
 
 
+def with_held_invoices() -> list[Organization]:
+    """Return the organizations that have drafts which lack something."""
+    with scopes_disabled():
+        held = Invoice.objects.open_drafts().exclude(missing=[])
+        return list(Organization.objects.filter(pk__in=held.order_by().values("organization_id")))
+
+
 def _left_to_their_sources() -> set[int]:
     rows = Invoice.objects.correctable().values_list("pk", "source_kind", "connection_id", "source_external_id")
     by_kind: dict[str, dict[int, tuple[int, str]]] = {}
@@ -153,6 +162,7 @@ class _Desk:
         self.seller: Seller | None = business.as_seller() if business else None
         self.policy = business.approval_policy if business else ApprovalPolicy()
         self.law = law_in_force(currencies)
+        self.lists = lists_in_force()
         self._seller_kept: SellerVersion | None = None
         self._series: dict[str, NumberSeries] = {}
         self._works: list[_Work] = []
@@ -160,11 +170,13 @@ class _Desk:
 
     def take(self, invoice: Invoice, draft: InvoiceDraft) -> None:
         """Hold or freeze one draft; nothing is written yet."""
+        draft = with_listed_names(draft, self.lists)
         if not _may_be_made(invoice):
             self._compare(invoice, draft)
             return
         prepared = self._prepared(invoice, draft, self._tax(invoice))
-        missing = (*self._merged(draft), *missing_facts(draft, self.seller), *prepared.missing)
+        gone = unlisted(prepared.draft, self.lists)
+        missing = (*self._merged(draft), *missing_facts(draft, self.seller), *gone, *prepared.missing)
         work = _Work(invoice, prepared.draft, draft.to_json(), missing, prepared.rate)
         frozen = None if work.missing else self._freeze(work)
         if frozen is not None:

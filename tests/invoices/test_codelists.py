@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
+from django.utils import timezone
+
 from accounts.models import Organization
-from invoices.models import Business, CodeList, Invoice
+from invoices import tasks
+from invoices.models import Business, CodeList, Invoice, Status
 from invoices.services.codelists import compared, current_items, invalid_values, newest_lists, refresh_code_lists
-from tests.invoices.making import BUYER, GOODS
+from invoices.services.rebuilding import rebuild_document
+from tests.invoices.making import BUYER, GOODS, SERVICE
 from tests.sandbox_process import SandboxProcess
 
 CATEGORIES = "/api/v1/invoice/resources/tax-categories"
@@ -81,3 +87,31 @@ def test_an_organizations_own_values_that_are_gone_are_named(
         ("STANDARD_VAT", None), ("STANDARD_VAT", held.pk), ("ZERO_VAT", held.pk),
     ]  # fmt: skip
     assert found[2].where.endswith("line 2, tax category")
+
+
+def test_a_draft_with_a_code_that_is_gone_waits_and_goes_on_when_it_is_back(
+    business: Business, issue: Callable[..., Invoice], sandbox: SandboxProcess
+) -> None:
+    answer_with(sandbox, categories_without("ZERO_VAT"))
+    refresh_code_lists()
+    zero = replace(GOODS, tax_category="ZERO_VAT")
+    held = issue(lines=(GOODS, zero, zero))
+    assert (held.status, [each["field"] for each in held.missing]) == (Status.DRAFT, ["codes.tax_categories"])
+    assert held.missing[0]["label"] == "Another tax category than ZERO_VAT"
+    assert "line 2, tax category, line 3, tax category" in held.missing[0]["where"]
+    tasks.refresh_code_lists()  # the sandbox has it
+    held.refresh_from_db()
+    assert held.status == Status.READY
+
+
+def test_a_service_code_that_is_newer_than_the_shipped_list_is_named_by_the_fetched_one(
+    business: Business, issue: Callable[..., Invoice]
+) -> None:
+    new = replace(SERVICE, isic_code="9998", service_category="")
+    assert issue(lines=(new,), document_discount=Decimal(0)).status == Status.DRAFT
+    now = timezone.now()
+    items = {**current_items("services_codes"), "9998": "Keeping of invented beasts"}
+    CodeList.objects.create(kind="services_codes", version="v", items=items, fetched_at=now, confirmed_at=now)
+    made = issue(lines=(new,), document_discount=Decimal(0))
+    assert (made.status, b"Keeping of invented beasts" in made.body) == (Status.READY, True)
+    assert sha256(rebuild_document(made)).digest().hex() == made.document_sha256
