@@ -43,8 +43,11 @@ LABELS = {
     "description": _("Description"),
     "milestones": _("Parts of a deal"),
     "prices_include_tax": _("Prices include tax"),
+    "sales_by_day": _("Hand in a shop's sales of a day together"),
+    "sales_single_above": _("But alone what is above (with tax)"),
     "amount_must_match": _("Hold a deal whose typed amount is not what its lines come to"),
 }
+CHECKBOXES = (*SWITCHES, "sales_by_day")
 KINDS = [("B2B", _("a business (B2B)")), ("B2C", _("a consumer (B2C)")), ("B2G", _("government (B2G)"))]
 
 
@@ -129,7 +132,7 @@ class RuleTextForm(forms.Form):
 def _initial(rules: Rules) -> dict[str, Any]:
     words: dict[str, Any] = dict(to_words(rules))
     words |= {"pipelines": list(rules.due.pipelines), "stages": list(rules.due.stages)}
-    return words | {name: bool(words[name]) for name in SWITCHES}
+    return words | {name: bool(words[name]) for name in CHECKBOXES}
 
 
 def _as_words(value: Any) -> str:
@@ -140,7 +143,7 @@ def _as_words(value: Any) -> str:
 
 def _field(name: str) -> forms.Field:
     label = LABELS.get(name, name)
-    if name in SWITCHES:
+    if name in CHECKBOXES:
         return forms.BooleanField(required=False, label=label)
     if name == "kind_default":
         return forms.ChoiceField(label=label, choices=KINDS, widget=forms.RadioSelect)

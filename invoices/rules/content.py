@@ -154,6 +154,16 @@ class Milestone(Strict):
         return self
 
 
+class SaleRules(Strict):
+    """How a till's sales to consumers are handed in: each alone, or those of a shop's day together but for dear ones.
+
+    `single_above` is in the sale's currency, tax included.
+    """
+
+    by_day: bool = False
+    single_above: Annotated[Decimal, Field(gt=0, max_digits=20, decimal_places=2)] | None = None
+
+
 class Rules(Strict):
     """All rules of an organization; as it stands without any, it does what the program does by itself."""
 
@@ -164,6 +174,7 @@ class Rules(Strict):
     milestones: Annotated[tuple[Milestone, ...], Field(max_length=MOST_PARTS)] = ()
     prices_include_tax: bool = False
     amount_must_match: bool = False
+    sales: SaleRules = SaleRules()
 
     @cached_property
     def properties(self) -> dict[str, frozenset[str]]:

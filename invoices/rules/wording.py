@@ -52,6 +52,11 @@ def to_words(rules: Rules) -> dict[str, str]:
         words[f"line_{name}"] = ", ".join(rule.sources)
         words[f"line_{name}_cases"] = _lines(rule.cases, _case_words)
         words[f"line_{name}_default"] = rule.default or ""
+    above = rules.sales.single_above
+    words |= {
+        "sales_by_day": "on" if rules.sales.by_day else "",
+        "sales_single_above": "" if above is None else f"{above}",
+    }
     return words | {name: "on" if getattr(rules, name) else "" for name in SWITCHES}
 
 
@@ -85,16 +90,16 @@ def fits_words(rules: Rules) -> bool:
 def field_of(path: str) -> str:
     """Return the form field of a place in the content, "" for what concerns the whole."""
     match path.split("."):
-        case ["due", name, *_]:
-            return name
         case ["document", "buyer", name, *_]:
             return f"buyer_{name}"
         case ["document", "kind", "default"]:
             return "kind_default"
         case ["document", "kind", *_]:
             return "kinds"
-        case ["document", name, *_]:
+        case ["due" | "document", name, *_]:
             return name
+        case ["sales", name, *_]:
+            return f"sales_{name}"
         case ["lines", name, "cases", *_]:
             return f"line_{name}_cases"
         case ["lines", name, "default"]:
@@ -126,6 +131,10 @@ class _Reader:
             "document": {"kind": kind, "buyer": buyer, **header},
             "lines": {name: self._line(name) for name in LINES},
             "milestones": self._each("milestones", _part),
+            "sales": {
+                "by_day": self._text("sales_by_day") == "on",
+                "single_above": self._text("sales_single_above").replace(",", "") or None,
+            },
             **{name: self._text(name) == "on" for name in SWITCHES},
         }
 

@@ -36,6 +36,7 @@ WHOLE = {
         {"name": "Balance", "rest": True},
     ],
     "amount_must_match": True,
+    "sales": {"by_day": True, "single_above": "50000.00"},
 }
 
 
@@ -69,8 +70,11 @@ def test_what_the_rules_refuse_is_named_at_its_field() -> None:
         buyer_tin="company tin",
         line_tax_category_default="VAT",
         kinds="X: deal.a is 1",
+        sales_single_above="-1",
     )
-    assert set(found) == {"when", "buyer_tin", "line_tax_category_default", "kinds"} - {"line_tax_category_default"}
+    assert set(found) == {"sales_single_above", "when", "buyer_tin", "line_tax_category_default", "kinds"} - {
+        "line_tax_category_default"
+    }
 
 
 def test_an_unknown_code_is_named_at_its_field() -> None:
