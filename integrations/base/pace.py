@@ -20,7 +20,7 @@ from integrations.base.ratelimit import REDIS_AWAY, script, server, wait_in
 logger = structlog.get_logger(__name__)
 
 HEADROOM = 0.97  # of the calls allowed: they arrive less evenly than they leave
-BURST = 0.2  # seconds of unused calls that may be made up for, so that a late start costs no place
+BURST = 0.05  # seconds of unused calls that may be made up for, so that a late start costs no place
 LONGEST_SLEEP = 30.0  # seconds; a caller under way goes on then, whoever has not begun asks held_for() first
 LONGEST_HOLD = 3600.0
 
