@@ -7,6 +7,8 @@ import os
 import platform
 import resource
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import django
@@ -26,47 +28,70 @@ from tests.benchmarks import (  # noqa: E402 - after Django is set up
     webhooks,
 )
 
-NAMES = ("conversion", "sums", "drain", "storm", "paper", "backfill", "paced", "refreshes", "webhooks", "lists")
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How big the benchmarks are."""
+
+    deals: int
+    seconds: int
+    rows: int
+    invoices: int
+    rate: float
+    storm: int
 
 
-def main() -> int:  # noqa: C901 - one line for each of them
-    """Run the benchmarks that were named, or all."""
+# Named ones run in full; all together they have to end while somebody waits.
+FULL, REDUCED = Sizes(10_000, 60, 1_000_000, 5_000, 60, 4_000), Sizes(2_000, 15, 100_000, 500, 60, 400)
+KILLS_AN_INVOICE = 0.25
+BENCHMARKS: dict[str, Callable[[Sizes, int], None]] = {
+    "conversion": lambda _sizes, _kills: conversion.run(),
+    "sums": lambda _sizes, _kills: sums.run(),
+    "paper": lambda _sizes, _kills: paper.run(),
+    "backfill": lambda sizes, _kills: backfill.run(sizes.deals),
+    "paced": lambda sizes, _kills: backfill.run_paced(sizes.deals),
+    "refreshes": lambda _sizes, _kills: refreshes.run(),
+    "webhooks": lambda sizes, _kills: webhooks.run(2_000, sizes.seconds),
+    "lists": lambda sizes, _kills: lists.run(sizes.rows),
+    "drain": lambda sizes, _kills: drain.run(sizes.invoices, sizes.rate),
+    "storm": lambda sizes, kills: drain.run_storm(sizes.storm, kills),
+}
+
+
+def main() -> int:
+    """Run the benchmarks that were named, in full, or all of them, reduced."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which; all by default")
-    parser.add_argument("--deals", type=int, default=10_000, help="deals of the backfill")
-    parser.add_argument("--invoices", type=int, default=5_000, help="READY invoices that are drained")
-    parser.add_argument("--rate", type=float, default=100, help="calls a second that the drain may make")
-    parser.add_argument("--storm", type=int, default=4_000, help="invoices of the storm")
-    parser.add_argument("--kills", type=int, default=1_000, help="workers that die in the storm")
-    parser.add_argument("--seconds", type=int, default=60, help="how long webhooks are sent, twice")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="invoices of the lists")
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="which, in full; all, reduced, by default")
+    parser.add_argument("--deals", type=int, help="deals of the backfill")
+    parser.add_argument("--seconds", type=int, help="how long webhooks are sent, twice")
+    parser.add_argument("--rows", type=int, help="invoices of the lists")
+    parser.add_argument("--invoices", type=int, help="READY invoices that are drained")
+    parser.add_argument("--rate", type=float, help="calls a second that the drain may make")
+    parser.add_argument("--storm", type=int, help="invoices of the storm")
+    parser.add_argument("--kills", type=int, help="workers that die in the storm; one for four invoices by default")
     options = parser.parse_args()
-    names = options.names or list(NAMES)
+    sizes = _sizes(options)
     print(f"Python {platform.python_version()} on {os.cpu_count()} cores, {platform.machine()}\n")
     started = perf_counter()
-    if "conversion" in names:
-        conversion.run()
-    if "sums" in names:
-        sums.run()
-    if "drain" in names:
-        drain.run(options.invoices, options.rate)
-    if "storm" in names:
-        drain.run_storm(options.storm, options.kills)
-    if "paper" in names:
-        paper.run()
-    if "backfill" in names:
-        backfill.run(options.deals)
-    if "paced" in names:
-        backfill.run_paced(options.deals)
-    if "refreshes" in names:
-        refreshes.run()
-    if "webhooks" in names:
-        webhooks.run(2_000, options.seconds)
-    if "lists" in names:
-        lists.run(options.rows)
+    kills = round(sizes.storm * KILLS_AN_INVOICE) if options.kills is None else options.kills
+    for name in options.names or BENCHMARKS:
+        BENCHMARKS[name](sizes, kills)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"All in {perf_counter() - started:.0f} s; this process peaked at {memory} MB.")
     return 0
+
+
+def _sizes(options: argparse.Namespace) -> Sizes:
+    given = {
+        "deals": options.deals,
+        "seconds": options.seconds,
+        "rows": options.rows,
+        "invoices": options.invoices,
+        "rate": options.rate,
+        "storm": options.storm,
+    }
+    chosen = {name: number for name, number in given.items() if number is not None}
+    return replace(FULL if options.names else REDUCED, **chosen)
 
 
 if __name__ == "__main__":
