@@ -56,8 +56,9 @@ COLUMNS = {
 ROWS = f"""FROM (SELECT n, d, {STATUS} AS s, day FROM (
     SELECT n, (n * 7919 + n / 1000) %% 1000 AS d,
         (date %(first)s + (n * %(days)s / %(rows)s)::integer) AS day
-    FROM generate_series(1, %(rows)s::bigint) AS n) AS each) AS row, invoices_invoice AS model
+    FROM generate_series(%(from)s::bigint, %(to)s::bigint) AS n) AS each) AS row, invoices_invoice AS model
     WHERE model.id = %(model)s ORDER BY n"""  # noqa: S608 - constants
+SLICES = 40  # of the days; in each every organization has its part, so that their rows are mixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +78,32 @@ def fill(rows: int) -> list[Tenant]:
         tenants = [
             Tenant(make_organization(f"bulk-{place}"), round(rows * share)) for place, share in enumerate(SHARES)
         ]
-        for place, tenant in enumerate(tenants):
-            _fill_one(tenant, place)
+        models = [_model(tenant, place) for place, tenant in enumerate(tenants)]
+        for part in range(SLICES):
+            for place, tenant in enumerate(tenants):
+                _fill_slice(tenant, place, models[place], part)
+        Invoice.objects.filter(pk__in=[model.pk for model in models]).delete()
     with database.cursor() as cursor:
         cursor.execute("ANALYZE invoices_invoice")
     return tenants
 
 
-def _fill_one(tenant: Tenant, place: int) -> None:
-    connection = make_connection(tenant.organization, f"bulk{place}")
-    business = Business.objects.create(
+def _model(tenant: Tenant, place: int) -> Invoice:
+    """Return a draft whose values are those of every row where COLUMNS says nothing else."""
+    Business.objects.create(
         organization=tenant.organization, legal_name=tenant.organization.name, business_id=uuid.uuid4()
     )
-    model = Invoice.objects.create(
+    return Invoice.objects.create(
         organization=tenant.organization,
-        connection=connection,
+        connection=make_connection(tenant.organization, f"bulk{place}"),
         source_kind="deal",
         source_external_id="0",
         status=Status.DRAFT,
         kind="B2B",
     )
+
+
+def _fill_slice(tenant: Tenant, place: int, model: Invoice, part: int) -> None:
     fields: list[Field] = [field for field in Invoice._meta.concrete_fields if not field.primary_key]  # type: ignore[type-arg]
     names = ", ".join(field.column for field in fields)
     values = ", ".join(COLUMNS.get(field.column, f"model.{field.column}") for field in fields)
@@ -104,13 +111,14 @@ def _fill_one(tenant: Tenant, place: int) -> None:
         cursor.execute(
             f"INSERT INTO invoices_invoice ({names}) SELECT {values} {ROWS}",
             {
+                "from": tenant.rows * part // SLICES + 1,
+                "to": tenant.rows * (part + 1) // SLICES,
                 "rows": tenant.rows,
                 "first": FIRST_DAY,
                 "days": DAYS,
                 "service": f"BULK000{place}",
-                "business": business.pk,
+                "business": tenant.organization.business.pk,
                 "model": model.pk,
                 "document": DOCUMENT.read_text(),
             },
         )
-    model.delete()
