@@ -24,20 +24,27 @@ class Deadline:
 
 
 def deadline_of(
-    *, kind: str, payable: Decimal | None, supplied: date | None, known_since: datetime, law: Law, target_hours: int
+    *,
+    kind: str,
+    payable: Decimal | None,
+    supplied: date | None,
+    supplied_at: datetime | None,
+    known_since: datetime,
+    law: Law,
+    target_hours: int,
 ) -> Deadline | None:
     """Return when an invoice has to be registered, None where neither the law nor the organization says.
 
-    A consumer's receipt above the law's threshold has the law's hours from the supply. A day of supply counts from its
-    first minute on Nigeria's clock, which is the strict reading. Everything else has the organization's own hours since
-    the program has known of it; 0 hours means no target.
+    A consumer's receipt above the law's threshold has the law's hours from the supply. A day of supply whose instant
+    nobody knows counts from its first minute on Nigeria's clock, which is the strict reading. Everything else has the
+    organization's own hours since the program has known of it; 0 hours means no target.
     """
     day = supplied or known_since.astimezone(LAGOS).date()
     if kind == "B2C":
         hours, threshold = law.rule(B2C_REPORT_HOURS, day), law.rule(B2C_THRESHOLD, day)
         is_large = payable is None or threshold is None or threshold.value is None or payable > threshold.value
         if hours is not None and hours.value is not None and is_large:
-            begin = datetime.combine(day, time(), tzinfo=LAGOS) if supplied else known_since
+            begin = supplied_at or (datetime.combine(day, time(), tzinfo=LAGOS) if supplied else known_since)
             return Deadline(begin + timedelta(hours=float(hours.value)), B2C_REPORT_HOURS)
     return Deadline(known_since + timedelta(hours=target_hours), OWN_TARGET) if target_hours else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -115,6 +115,7 @@ class InvoiceDraft:
     payment_terms_days: int | None = None  # None: those of the business profile
     prices_include_tax: bool = False
     rule_set_id: int | None = None  # the version of the organization's rules, None: it has none
+    supplied_at: datetime | None = None  # the instant, where the source knows it; of several sales that of the first
 
     def to_json(self) -> dict[str, Any]:
         """Return the draft without its snapshot as JSON-able data, Decimals as text."""
@@ -144,6 +145,7 @@ class InvoiceDraft:
             payment_terms_days=data.get("payment_terms_days"),
             prices_include_tax=data.get("prices_include_tax", False),
             rule_set_id=data.get("rule_set_id"),
+            supplied_at=datetime.fromisoformat(instant) if (instant := data.get("supplied_at")) else None,
         )
 
 

@@ -146,6 +146,9 @@ class Invoice(models.Model):
     issue_time = models.TimeField(null=True, blank=True)
     due_date = models.DateField(null=True, blank=True)
     supply_date = models.DateField(null=True, blank=True)
+    supplied_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("The instant where the source knows it, of several sales the first.")
+    )
     currency = models.CharField(max_length=10, blank=True)
     buyer_name = models.TextField(blank=True)
     buyer_tin = models.TextField(_("buyer's TIN"), blank=True)

@@ -29,7 +29,7 @@ CHANGEABLE = (
         "issue_date",
         "issue_time",
     ),
-    *("due_date", "supply_date", "currency", "buyer_name", "buyer_tin", "line_extension_amount"),
+    *("due_date", "supply_date", "supplied_at", "currency", "buyer_name", "buyer_tin", "line_extension_amount"),
     *("allowance_amount", "tax_exclusive_amount", "tax_amount", "tax_inclusive_amount", "payable_amount"),
     *(
         "rule_set",
@@ -86,6 +86,7 @@ def put_facts(
     invoice.source_label, invoice.source_url = draft.source.label, draft.source.url
     invoice.type_code = draft.type_code
     invoice.kind, invoice.currency, invoice.supply_date = draft.kind, draft.currency[:10], draft.supply_date
+    invoice.supplied_at = draft.supplied_at
     invoice.buyer_name = draft.buyer.name.strip() if draft.buyer else ""
     invoice.buyer_tin = draft.buyer.tin.strip() if draft.buyer else ""
     invoice.draft, invoice.snapshot = stored, draft.snapshot
@@ -107,6 +108,7 @@ def put_deadline(invoice: Invoice, law: Law, target_hours: int, now: datetime) -
         kind=invoice.kind,
         payable=invoice.naira_amount,
         supplied=invoice.supply_date,
+        supplied_at=invoice.supplied_at,
         known_since=invoice.created_at or now,
         law=law,
         target_hours=target_hours,

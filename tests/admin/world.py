@@ -95,7 +95,7 @@ def make_world(profile: dict[str, Any]) -> World:
     AuthorityNotice.objects.create(irn="INV000001-C41D9D42-20261102", message="TRANSMITTED")
     PaperSent.objects.create(invoice=invoice, to="payables@bridgepoint-books.example", outcome="failed")
     CodeList.objects.create(
-        kind="states", version="0" * 64, items={"NG-LA": "Lagos"}, fetched_at=NOON, confirmed_at=NOON
+        kind="lgas", version="0" * 64, items={"NG-LA-IKE": "Ikeja"}, fetched_at=NOON, confirmed_at=NOON
     )
     Breaker.objects.create(authority="http://authority.example")
     Proposal.objects.create(

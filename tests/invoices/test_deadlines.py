@@ -16,13 +16,18 @@ SUPPLIED = date(2026, 11, 20)
 
 
 def deadline(kind: str = "B2C", payable: str = "50000.01", **changes: object) -> object:
-    facts = {"supplied": SUPPLIED, "known_since": KNOWN, "law": LAW, "target_hours": 24}
+    facts = {"supplied": SUPPLIED, "supplied_at": None, "known_since": KNOWN, "law": LAW, "target_hours": 24}
     return deadline_of(kind=kind, payable=Decimal(payable), **{**facts, **changes})  # type: ignore[arg-type]
 
 
 def test_a_large_consumer_receipt_has_a_day_from_the_first_minute_of_its_supply() -> None:
     found = deadline()
     assert (found.at, found.rule) == (datetime(2026, 11, 20, 23, tzinfo=UTC), "b2c-report-hours")  # type: ignore[attr-defined]
+
+
+def test_where_the_instant_of_the_sale_is_known_the_hours_run_from_it() -> None:
+    sold_at = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
+    assert deadline(supplied_at=sold_at).at == sold_at + timedelta(hours=24)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("kind", "payable"), [("B2B", "1e6"), ("B2G", "1e6"), ("B2C", "50000")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from django_scopes import scopes_disabled
 
 from accounts.models import Organization
 from integrations.models import Connection
+from invoices.drafts import InvoiceDraft
 from invoices.models import Enforcement, ExchangeRate, Invoice, LegalRule, Status, TaxRate, TaxRulesVersion
 from invoices.services.issuing import issue_drafts
 from invoices.services.law import RatesUnreadable, enter_rates, law_in_force, read_rates, tax_rules_of
@@ -197,3 +198,10 @@ def test_the_admin_says_why_a_used_rate_stays(account: Connection, admin_client:
     assert "Add a row with a day of its own" in answer.content.decode()
     rate.refresh_from_db()
     assert rate.percent == Decimal("7.5")
+
+
+def test_the_instant_of_a_consumers_sale_sets_its_deadline_and_stays_with_it(account: Connection) -> None:
+    sold_at = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
+    invoice = issue(account, kind="B2C", buyer=None, supplied_at=sold_at)
+    assert invoice.deadline_at == sold_at + timedelta(hours=24)
+    assert InvoiceDraft.from_json(invoice.draft, {}).supplied_at == sold_at
