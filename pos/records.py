@@ -10,6 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+import orjson
+
 ZERO = Decimal(0)
 
 SaleState = Literal["open", "completed", "canceled"]
@@ -140,3 +142,8 @@ class RefundRecord:
     source_updated_at: datetime | None
     payload: dict[str, Any] = field(default_factory=dict)
     is_unlinked: bool = False
+
+
+def plain(value: Any) -> Any:
+    """Return records, tuples and Decimals as JSON has them, Decimals as text."""
+    return orjson.loads(orjson.dumps(value, default=str))
