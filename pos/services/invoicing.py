@@ -48,6 +48,12 @@ def invoice_due_sales(*, connection: Connection) -> list[Issued]:
     return [*issued, *desk.batches()]
 
 
+def connections_with_due_sales() -> set[int]:
+    """Return the connections that have sales or batches to invoice."""
+    due = SaleKey.objects.filter(invoice_due=True), SaleBatch.objects.filter(invoice_due=True)
+    return {pk for rows in due for pk in rows.order_by().values_list("connection_id", flat=True).distinct()}
+
+
 def retry_held_sales(*, keys: set[tuple[int, str]]) -> set[tuple[int, str]]:
     """Make these sales due again, so that their drafts are made anew from what is stored, and return them."""
     found = {
