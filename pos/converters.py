@@ -30,7 +30,10 @@ WHERE = "Set it by rules (Settings → Rules), for example by line.sku or line.n
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """Whose sales these are: `provider` is for people, `rule_set_id` None where the organization made no rules."""
+    """Whose sales these are: `provider` is for people, `rule_set_id` None where the organization made no rules.
+
+    `default_category` is the seller's, for goods on which neither the rules nor the till's taxes say anything.
+    """
 
     connection_id: int
     provider: str
@@ -38,6 +41,7 @@ class Shop:
     rules: Rules
     rule_set_id: int | None
     tax: TaxRules
+    default_category: str = ""
 
 
 def sale_to_draft(sale: SaleRecord, shop: Shop) -> InvoiceDraft:
@@ -188,10 +192,13 @@ def _fact(rules: Rules, lookup: Lookup, name: str) -> Found:
 
 
 def _category_by_tax(line: SaleLineRecord, shop: Shop, day: date) -> str:
-    """Return the category that the till's tax says: the standard rate is VAT, and no tax says nothing by itself."""
+    """Return the category that the till's tax says: the standard rate is VAT, and another rate nobody can tell.
+
+    No tax says nothing by itself: there the default of the rules counts, then the seller's.
+    """
     rates = {tax.rate for tax in line.taxes}
     if not rates:
-        return by_default(shop.rules.lines.tax_category, "lines.tax_category").value
+        return by_default(shop.rules.lines.tax_category, "lines.tax_category").value or shop.default_category
     return STANDARD if rates == {shop.tax.rate_on(STANDARD, day)} and len(line.taxes) == 1 else ""
 
 

@@ -60,7 +60,7 @@ HELD_SOURCES = {
     "sales": "pos.services.invoicing.retry_held_batches",
 }
 # Who tells what a kind of source asks to be invoiced, for the reconciliation.
-RECONCILED_SOURCES = ["crm.services.asking.deals_between"]
+RECONCILED_SOURCES = ["crm.services.asking.deals_between", "pos.services.asking.sales_between"]
 
 HUBSPOT_API_BASE = env.str("HUBSPOT_API_BASE", "https://api.hubapi.com").rstrip("/")
 HUBSPOT_APP_BASE = env.str("HUBSPOT_APP_BASE", "https://app.hubspot.com").rstrip("/")

@@ -19,6 +19,7 @@ from integrations.services.quarantine import set_aside
 from invoices.drafts import InvoiceDraft
 from invoices.irn import LAGOS, in_lagos
 from invoices.law import B2C_REPORT_HOURS
+from invoices.models import Business
 from invoices.services.issuing import Issued, issue_drafts, lock_issuing
 from invoices.services.law import law_in_force
 from invoices.services.ruling import RulesInForce, active_rules
@@ -42,7 +43,7 @@ def invoice_due_sales(*, connection: Connection) -> list[Issued]:
     A sale is alone on its invoice, or on one batch for ever, which the database sees to. Batches are made when no sale
     can join them any more; a sale that comes later is on a batch of its own number.
     """
-    desk = _Desk(connection)
+    desk = Desk(connection)
     issued = desk.singles()
     desk.close_batches()
     return [*issued, *desk.batches()]
@@ -77,7 +78,7 @@ def retry_held_batches(*, keys: set[tuple[int, str]]) -> set[tuple[int, str]]:
     return set(chosen)
 
 
-class _Desk:
+class Desk:
     """Works through one connection's due sales by the rules and the law as they stand now."""
 
     def __init__(self, connection: Connection) -> None:
@@ -86,6 +87,9 @@ class _Desk:
         self.provider = get_connector_class(connection.provider).info.name
         self.in_force: RulesInForce = active_rules(connection.organization_id)
         self.law, self.now = law_in_force(), timezone.now()
+        business = Business.objects.filter(organization=self.organization).first()
+        self.seller = business.as_seller() if business else None
+        self.default_category = self.seller.default_tax_category if self.seller else ""
         rule = self.law.rule(B2C_REPORT_HOURS, in_lagos(self.now).date())
         sales = self.in_force.rules.sales
         self.rule = BatchRule(
@@ -103,7 +107,7 @@ class _Desk:
                 keys = list(self._locked(self._due().filter(self._alone()))[:SALES_A_TRANSACTION])
                 if not keys:
                     return issued
-                drafts = [draft for key, record in _records(keys) if (draft := self._draft(key, record))]
+                drafts = [draft for key, record in records_of(keys) if (draft := self.convert(key, record))]
                 issued += issue_drafts(organization=self.organization, drafts=drafts)
                 SaleKey.objects.filter(pk__in=[key.pk for key in keys]).update(invoice_due=False)
 
@@ -128,7 +132,8 @@ class _Desk:
                 batch = due.select_related("location").select_for_update(of=("self",)).filter(pk=pk).first()
                 if batch is None:
                     continue
-                issued += issue_drafts(organization=self.organization, drafts=self._batch_drafts(batch))
+                draft = self.convert_batch(batch)
+                issued += issue_drafts(organization=self.organization, drafts=[draft] if draft else [])
                 SaleBatch.objects.filter(pk=pk).update(invoice_due=False)
         return issued
 
@@ -154,18 +159,20 @@ class _Desk:
         )  # fmt: skip
         SaleKey.objects.filter(pk__in=[key.pk for key in keys]).update(batch=row, invoice_due=False)
 
-    def _batch_drafts(self, batch: SaleBatch) -> list[InvoiceDraft]:
+    def convert_batch(self, batch: SaleBatch) -> InvoiceDraft | None:
+        """Return the draft of a batch, None when it broke us; it is set aside then."""
         keys = list(SaleKey.objects.filter(batch=batch).order_by("sold_at", "external_id").select_related("location"))
-        sales = [record for _key, record in _records(keys)]
+        sales = [record for _key, record in records_of(keys)]
         shop, part = self._shop(batch.location), str(batch.sequence)
         try:
-            return [batch_to_draft(sales, shop, source_id=batch.source_id, part=part, day=batch.day)]
+            return batch_to_draft(sales, shop, source_id=batch.source_id, part=part, day=batch.day)
         except Exception as problem:  # one batch that breaks our converter must not hold back the others
             logger.exception("batch_not_converted", batch=batch.pk)
             self._set_aside(f"{batch.source_id}:{batch.sequence}", problem)
-            return []
+            return None
 
-    def _draft(self, key: SaleKey, record: SaleRecord) -> InvoiceDraft | None:
+    def convert(self, key: SaleKey, record: SaleRecord) -> InvoiceDraft | None:
+        """Return the draft of a sale of its own, None when it broke us; it is set aside then."""
         try:
             return sale_to_draft(record, self._shop(key.location))
         except Exception as problem:  # nor must one sale
@@ -179,8 +186,8 @@ class _Desk:
         set_aside(connection=self.connection, stream=CONVERSION, unreadable=unreadable)
 
     def _shop(self, location: Location) -> Shop:
-        rules = self.in_force
-        return Shop(self.connection.pk, self.provider, location.name, rules.rules, rules.rule_set_id, self.law.tax)
+        rules, tax, default = self.in_force, self.law.tax, self.default_category
+        return Shop(self.connection.pk, self.provider, location.name, rules.rules, rules.rule_set_id, tax, default)
 
     def _due(self) -> QuerySet[SaleKey]:
         due: QuerySet[SaleKey] = SaleKey.objects.filter(
@@ -199,7 +206,7 @@ class _Desk:
         return keys.order_by("pk").select_related("location").select_for_update(of=("self",))
 
 
-def _records(keys: Sequence[SaleKey]) -> Iterable[tuple[SaleKey, SaleRecord]]:
+def records_of(keys: Sequence[SaleKey]) -> Iterable[tuple[SaleKey, SaleRecord]]:
     """Yield each key with its sale as it is stored; the months of the sales are named, so that others are not read."""
     if not keys:
         return

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from invoices.irn import LAGOS
@@ -125,6 +125,7 @@ rules = st.builds(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(sales_made, rules, st.randoms(use_true_random=False))
 def test_every_sale_is_in_exactly_one_batch_in_time_whatever_their_order(sales: list, rule: BatchRule, chance) -> None:  # type: ignore[no-untyped-def,type-arg]
     found = batches_of(sales, rule)
@@ -141,6 +142,7 @@ def test_every_sale_is_in_exactly_one_batch_in_time_whatever_their_order(sales: 
     assert batches_of(shuffled, rule) == found
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(sales_made, sales_made, rules, moments)
 def test_what_was_handed_in_is_never_handed_in_again(
     sales: list[ConsumerSale], late: list[ConsumerSale], rule: BatchRule, now: datetime

@@ -133,6 +133,13 @@ def test_a_category_that_neither_rules_nor_the_tills_tax_say_is_asked_for(taxes:
     assert fields(draft) == ["lines.1.tax_category"]
 
 
+def test_the_sellers_default_counts_where_nothing_else_is_said() -> None:
+    seller_says = replace(shop(), default_category="EXEMPTED")
+    assert sale_to_draft(sale_of(line_of("500.00")), seller_says).lines[0].tax_category == "EXEMPTED"
+    strange = replace(LINE, taxes=(AppliedTax("Sales tax", Decimal(5), Decimal(5)),))
+    assert fields(sale_to_draft(sale_of(strange), seller_says)) == ["lines.1.tax_category"]
+
+
 def test_a_till_that_took_no_tax_where_the_rules_say_vat_is_held() -> None:
     draft = sale_to_draft(sale_of(line_of("1000.00")), shop(DEFAULT_VAT))
     assert fields(draft) == ["sale.tax"]
