@@ -271,8 +271,8 @@ def _amounts(line: LineRecord) -> tuple[Decimal | None, Decimal | None, Decimal,
 
     Of a tiered price the provider's total counts: as a price for each where that is exact, else as one of the whole.
     """
-    net = line_net(line)
-    if not is_tiered(line) or net is None:
+    net = line_net(line) if is_tiered(line) else None
+    if net is None:
         return line.quantity, line.unit_price, line_discount(line), line.discount_percent
     if line.quantity:
         each = (net / line.quantity).quantize(PRICE_PLACES)

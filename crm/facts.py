@@ -8,6 +8,7 @@ from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import Any, get_type_hints
 
 from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord
@@ -25,6 +26,7 @@ _NOT_FACTS = {"payload", "extra", "filled", "lines", "companies", "contacts", "f
 _SHOWN = {
     record: tuple(field.name for field in fields(record) if field.name != "payload") for record in RECORDS.values()
 }
+_VALUES = {record: attrgetter(*names) for record, names in _SHOWN.items()}
 ALIASES = {"deal": {"pipeline": "pipeline_external_id", "stage": "stage_external_id"}}
 FIELDS = {
     kind: frozenset({field.name for field in fields(record)} - _NOT_FACTS)
@@ -126,7 +128,10 @@ def _plain(value: Any) -> Any:
     if kind is tuple:
         return [_plain(item) for item in value]
     names = _SHOWN.get(kind)
-    return value if names is None else {name: _plain(getattr(value, name)) for name in names}
+    if names is None:
+        return value
+    shown = zip(names, _VALUES[kind](value), strict=True)
+    return {name: each if type(each) is str else _plain(each) for name, each in shown}
 
 
 def _record(record_class: type[Any], data: Mapping[str, Any]) -> Any:

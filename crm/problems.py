@@ -17,7 +17,7 @@ EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 
 def money(value: Decimal) -> Decimal:
     """Round to kobo, half up."""
-    return value.quantize(KOBO, rounding=ROUND_HALF_UP, context=EXACT)
+    return value.quantize(KOBO, ROUND_HALF_UP, EXACT)
 
 
 def line_discount(line: LineRecord) -> Decimal:

@@ -145,7 +145,7 @@ class Totals:
 
 def money(amount: Decimal) -> Decimal:
     """Return the amount with two places, rounded half up."""
-    return amount.quantize(CENT, rounding=ROUND_HALF_UP, context=EXACT)
+    return amount.quantize(CENT, ROUND_HALF_UP, EXACT)
 
 
 def line_amounts(line: TaxableLine, rate: Decimal) -> LineAmounts:
@@ -168,10 +168,12 @@ def share(amount: Decimal, weights: Mapping[tuple[str, Decimal], Decimal]) -> di
         if amount:
             raise CannotCalculate("There is a discount or charge on the document but no line amount to spread it over.")
         return dict.fromkeys(weights, ZERO)
+    if not amount:
+        return dict.fromkeys(weights, ZERO)
     shares, lost = {}, {}
     for key, weight in weights.items():
         exact = EXACT.divide(EXACT.multiply(amount, weight), whole)
-        shares[key] = exact.quantize(CENT, rounding=ROUND_DOWN, context=EXACT)
+        shares[key] = exact.quantize(CENT, ROUND_DOWN, EXACT)
         lost[key] = exact - shares[key]
     left = int((amount - sum(shares.values(), ZERO)) / CENT)
     for key in sorted(weights, key=lambda key: (-lost[key], key))[:left]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from invoices.authority.codes import names_by_code
 from invoices.drafts.facts import InvoiceDraft, LineDraft, Missing
-from invoices.taxes import CannotCalculate, TaxableLine, TaxRules, Totals, calculate, line_amounts, money
+from invoices.taxes import EXACT, CannotCalculate, TaxableLine, TaxRules, Totals, calculate, line_amounts, money
 
 HSN_CODE = re.compile(r"\d{4}\.\d{2}")
 ISIC_CODE = re.compile(r"\d{4}")
-PLACES = 6  # decimals that the database keeps of quantities and prices
+SMALLEST = Decimal("0.000001")  # the database keeps six decimals of quantities and prices
 LARGEST = Decimal(10) ** 12  # far above any deal; a line of two such numbers still fits where it must
 LONGEST_TEXT = 500
 
@@ -145,7 +145,4 @@ def _out_of_bounds(number: Decimal) -> bool:
         return False
     if not number.is_finite() or number.adjusted() > 12 or (number.adjusted() == 12 and abs(number) > LARGEST):
         return True
-    # Most numbers are short as they stand; only the others are rid of their trailing zeros first.
-    if int(number.as_tuple().exponent) >= -PLACES:
-        return False
-    return int(number.normalize().as_tuple().exponent) < -PLACES
+    return number.quantize(SMALLEST, ROUND_HALF_UP, EXACT) != number
