@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, get_type_hints
 
@@ -26,6 +26,7 @@ _NOT_FACTS = {"payload", "extra", "filled", "lines", "companies", "contacts", "f
 _SHOWN = {
     record: tuple(field.name for field in fields(record) if field.name != "payload") for record in RECORDS.values()
 }
+_AS_IT_IS = frozenset({str, type(None), bool, int})
 _VALUES = {record: attrgetter(*names) for record, names in _SHOWN.items()}
 ALIASES = {"deal": {"pipeline": "pipeline_external_id", "stage": "stage_external_id"}}
 FIELDS = {
@@ -38,7 +39,12 @@ FIELDS = {
 
 def extra_properties(rules: Rules) -> dict[str, tuple[str, ...]]:
     """Return the properties of each kind of record that the rules name and that are no fields of ours, sorted."""
-    return {kind: tuple(sorted(names - FIELDS[kind])) for kind, names in rules.properties.items()}
+    return {kind: _extra(kind, names) for kind, names in rules.properties.items()}
+
+
+@lru_cache(4096)
+def _extra(kind: str, names: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(names - FIELDS[kind]))
 
 
 def unread_properties(deal: DealRecord, rules: Rules) -> list[str]:
@@ -74,7 +80,10 @@ def lookup_of(deal: DealRecord, line: LineRecord | None = None) -> Lookup:
         record = found.get(kind)
         if record is None:
             return ""
-        return _text(kind, record, name) if is_own else str(record.extra.get(name, ""))
+        if not is_own:
+            return str(record.extra.get(name, ""))
+        value = getattr(record, name)
+        return value if isinstance(value, str) else _text(value)
 
     return lookup
 
@@ -86,12 +95,7 @@ def _place(path: str) -> tuple[str, str, bool]:
     return kind, ALIASES.get(kind, {}).get(name, name), name in FIELDS.get(kind, ())
 
 
-def _text(kind: str, record: Any, name: str) -> str:
-    if name == "full_name" and kind == "contact":
-        return f"{record.first_name} {record.last_name}".strip()
-    value = getattr(record, name)
-    if isinstance(value, str):
-        return value
+def _text(value: Any) -> str:
     match value:
         case None:
             return ""
@@ -119,9 +123,9 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> DealRecord:
 
 
 def _plain(value: Any) -> Any:
-    # By exact class, the commonest first: a backfill does this for every value of every deal.
+    # By exact class: a backfill does this for every value of every deal.
     kind = type(value)
-    if kind is str or value is None or kind is bool or kind is int:
+    if kind in _AS_IT_IS:
         return value
     if kind is Decimal or kind is date or kind is datetime:
         return str(value)
@@ -131,7 +135,7 @@ def _plain(value: Any) -> Any:
     if names is None:
         return value
     shown = zip(names, _VALUES[kind](value), strict=True)
-    return {name: each if type(each) is str else _plain(each) for name, each in shown}
+    return {name: each if type(each) in _AS_IT_IS else _plain(each) for name, each in shown}
 
 
 def _record(record_class: type[Any], data: Mapping[str, Any]) -> Any:

@@ -26,7 +26,7 @@ STATE = re.compile(r"NG-[A-Z]{2}")
 TELEPHONE_SIGNS = re.compile(r"[\s().-]")
 LONGEST_DESCRIPTION = 255
 ONE = Decimal(1)
-NOTHING = (None, "", [])
+NOTHING: tuple[Any, ...] = (None, "", [])
 _exact_json = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal)
 
 
@@ -68,7 +68,7 @@ def build_document(*, identity: Identity, seller: Seller, draft: InvoiceDraft, t
         "irn": identity.irn,
         "invoice_kind": draft.kind,
         "issue_date": identity.issue_date.isoformat(),
-        "issue_time": identity.issued_at.strftime("%H:%M:%S"),
+        "issue_time": identity.issued_at.time().isoformat("seconds"),
         "due_date": due.isoformat(),
         "invoice_type_code": draft.type_code,
         "payment_status": "PENDING",
@@ -105,10 +105,10 @@ def document_bytes(document: dict[str, Any]) -> bytes:
 def check_document(body: bytes) -> None:
     """Check the bytes against the authority's schema and their own sums; raises DocumentInvalid."""
     try:
-        document = _exact_json.decode(body.decode())
+        plain, document = orjson.loads(body), _exact_json.decode(body.decode())
     except ValueError as problem:
         raise DocumentInvalid("The document is not JSON", "") from problem
-    error = next(_validator().iter_errors(orjson.loads(body)), None)
+    error = next(_validator().iter_errors(plain), None)
     if error is not None:
         raise DocumentInvalid(error.message[:300], ".".join(str(part) for part in error.instance_path))
     _check_sums(document)
