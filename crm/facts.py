@@ -23,17 +23,20 @@ RECORDS: dict[str, type[Any]] = {
 }
 _NOT_FACTS = {"payload", "extra", "filled", "lines", "companies", "contacts", "former_ids", "source_updated_at"}
 # What rules call pipeline and stage is the id; people know a contact by one name.
-_SHOWN = {
-    record: tuple(field.name for field in fields(record) if field.name != "payload") for record in RECORDS.values()
-}
-_AS_IT_IS = frozenset({str, type(None), bool, int})
-_VALUES = {record: attrgetter(*names) for record, names in _SHOWN.items()}
 ALIASES = {"deal": {"pipeline": "pipeline_external_id", "stage": "stage_external_id"}}
 FIELDS = {
     kind: frozenset({field.name for field in fields(record)} - _NOT_FACTS)
     | frozenset(ALIASES.get(kind, {}))
     | ({"full_name"} if kind == "contact" else frozenset())
     for kind, record in RECORDS.items()
+}
+# Of each record: what a snapshot shows, all of it at once, and the names of what is not JSON-able as it stands.
+_SHOWN = {record: tuple(each.name for each in fields(record) if each.name != "payload") for record in RECORDS.values()}
+_VALUES = {record: attrgetter(*names) for record, names in _SHOWN.items()}
+_JSON_ABLE = ("str", "bool", "int", "dict[str, str]")
+_TO_PLAIN = {
+    record: tuple(each.name for each in fields(record) if each.name != "payload" and each.type not in _JSON_ABLE)
+    for record in RECORDS.values()
 }
 
 
@@ -125,7 +128,7 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> DealRecord:
 def _plain(value: Any) -> Any:
     # By exact class: a backfill does this for every value of every deal.
     kind = type(value)
-    if kind in _AS_IT_IS:
+    if value is None or kind is str:
         return value
     if kind is Decimal or kind is date or kind is datetime:
         return str(value)
@@ -134,8 +137,10 @@ def _plain(value: Any) -> Any:
     names = _SHOWN.get(kind)
     if names is None:
         return value
-    shown = zip(names, _VALUES[kind](value), strict=True)
-    return {name: each if type(each) in _AS_IT_IS else _plain(each) for name, each in shown}
+    shown = dict(zip(names, _VALUES[kind](value), strict=True))
+    for name in _TO_PLAIN[kind]:
+        shown[name] = _plain(shown[name])
+    return shown
 
 
 def _record(record_class: type[Any], data: Mapping[str, Any]) -> Any:

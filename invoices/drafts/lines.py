@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -18,8 +18,8 @@ LARGEST = Decimal(10) ** 12  # far above any deal; a line of two such numbers st
 LONGEST_TEXT = 500
 
 
-def line_defects(position: int, line: LineDraft, place: str) -> Iterator[Missing]:
-    """Yield what line number `position` (from 1) of `place` lacks or has wrong."""
+def line_defects(position: int, line: LineDraft, place: str, *, has_sound_numbers: bool) -> Iterator[Missing]:
+    """Yield what line number `position` (from 1) of `place` lacks or has wrong, but for numbers known to be sound."""
     path, who = f"lines.{position}", f"Line {position}"
     where = f"Correct line {position} of {place}."
     for name in ("name", "description"):
@@ -28,7 +28,7 @@ def line_defects(position: int, line: LineDraft, place: str) -> Iterator[Missing
             yield Missing(f"{path}.{name}", f"{who}'s {name}", where)
         elif len(text) > LONGEST_TEXT:
             yield Missing(f"{path}.{name}", f"{who}'s {name} is longer than {LONGEST_TEXT} characters", where)
-    for field, sentence in _number_defects(line):
+    for field, sentence in () if has_sound_numbers else _number_defects(line):
         yield Missing(f"{path}.{field}", f"{who}{sentence}", where)
     if not line.tax_category:
         label = f"{who}'s tax category"
@@ -41,14 +41,13 @@ def line_defects(position: int, line: LineDraft, place: str) -> Iterator[Missing
         yield Missing(f"{path}.classification", f"{who}{sentence}", where)
 
 
-def sum_defects(draft: InvoiceDraft, place: str) -> Iterator[Missing]:
-    """Yield what is wrong with the document's discount, charge and total; silent while a line is unusable."""
+def sum_defects(draft: InvoiceDraft, lines: Sequence[TaxableLine], place: str) -> Iterator[Missing]:
+    """Yield what is wrong with the document's discount, charge and total; of the total only with `taxable` lines."""
     where = f"Correct the amounts of {place}."
     amounts = {"discount": draft.document_discount, "charge": draft.document_charge}
     wrong = [name for name, amount in amounts.items() if _unusable(amount)]
     for name in wrong:
         yield Missing(f"document_{name}", f"The document's {name} ({shown(amounts[name])}) cannot be invoiced", where)
-    lines = taxable(draft.lines)
     if wrong or not lines:
         return
     whole = sum((line_amounts(line, NOTHING).net for line in lines), NOTHING)

@@ -9,7 +9,7 @@ from datetime import date
 
 from invoices.authority import codes
 from invoices.drafts.facts import InvoiceDraft, LineDraft, Missing, PartyDraft, Seller
-from invoices.drafts.lines import line_defects, sum_defects
+from invoices.drafts.lines import line_defects, sum_defects, taxable
 from invoices.irn import SERVICE_ID
 
 PROFILE = "business profile"
@@ -62,9 +62,10 @@ def _defects(draft: InvoiceDraft, seller: Seller | None) -> Iterator[Missing]:
         yield from party_defects("buyer", "The buyer", draft.buyer, _buyer_where(draft.buyer, place))
     elif draft.kind != "B2C":
         yield Missing("buyer", "The buyer", f"Name the business that buys: {place} has none.")
+    sound = taxable(draft.lines)
     for position, line in enumerate(draft.lines, 1):
-        yield from line_defects(position, line, place)
-    yield from sum_defects(draft, place)
+        yield from line_defects(position, line, place, has_sound_numbers=bool(sound))
+    yield from sum_defects(draft, sound, place)
 
 
 def _seller_defects(seller: Seller | None) -> Iterator[Missing]:

@@ -29,7 +29,7 @@ NOWHERE = Found("")
 def fill(sources: Iterable[str], lookup: Lookup, rule: str) -> Found:
     """Return the first source that has text; the constant of rule `rule` where that is what comes first."""
     for source in sources:
-        if source.startswith("="):
+        if source[0] == "=":
             return Found(source[1:], rule=rule)
         if value := lookup(source):
             return Found(value, source)
