@@ -97,8 +97,13 @@ def qr_svg(payload: str) -> str:
     code = zxingcpp.create_barcode(payload, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
     picture = code.to_image(scale=1, add_quiet_zones=True)
     side, modules = picture.shape[0], bytes(memoryview(picture))  # type: ignore[arg-type]  # a byte a module
-    runs = [run.span() for run in DARK.finditer(modules)]
-    path = "".join([f"M{start % side} {start // side}.5h{end - start}" for start, end in runs])
+    strokes, x, y = ["M0 .5"], 0, 0
+    for run in DARK.finditer(modules):
+        row, column = divmod(run.start(), side)
+        length = len(run[0])
+        strokes.append(f"m{column - x} {row - y}h{length}")  # from the end of the one before: the shortest to read
+        x, y = column + length, row
+    path = "".join(strokes)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" shape-rendering="crispEdges">'
         f"<title>QR code of the invoice</title>"
