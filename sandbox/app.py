@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from sandbox.control import Control
+from sandbox.control_square import BURST as SALES_BURST
 from sandbox.control_webhooks import BURST
 from sandbox.hubspot import HubSpot
 from sandbox.invention import invent
@@ -18,8 +19,12 @@ from sandbox.mbs import Authority
 from sandbox.mbs_front import Front
 from sandbox.pages import FIRST_PARTS, Pages
 from sandbox.settings import Settings
+from sandbox.square import Square
+from sandbox.square_faults import taken
 from sandbox.web import Request, Response
 from sandbox.webhooks import Webhooks
+
+SIDES = {"api": "mbs", "oauth2": "square", "v2": "square"}
 
 
 class Sandbox:
@@ -49,12 +54,16 @@ class Sandbox:
         self.hubspot = HubSpot(
             self.settings, invent(self.settings.deals, self.settings.seed, same_modified), self.webhooks
         )
+        earlier: Square | None = getattr(self, "square", None)
+        if earlier is not None:
+            earlier.webhooks.stop()
+        self.square: Square = Square(self.settings)
         before: Front | None = getattr(self, "front", None)
         if before is not None:
             before.end()
         self.authority = Authority(self.settings)
         self.front: Front = Front(self.settings, self.authority, self.lock)
-        self.calls: dict[str, Counter[str]] = {"hubspot": Counter(), "mbs": Counter()}
+        self.calls: dict[str, Counter[str]] = {"hubspot": Counter(), "mbs": Counter(), "square": Counter()}
 
     def handle(self, request: Request) -> Response:
         """Answer a call; a defect of the sandbox itself is a 500 and a traceback on its error stream."""
@@ -68,7 +77,7 @@ class Sandbox:
 
     def _handle(self, request: Request) -> Response:
         first = request.path.strip("/").split("/")[0]
-        if request.path == BURST:
+        if request.path in (BURST, SALES_BURST):
             return self.control.handle(request)  # takes a minute: it locks for each change by itself
         if first == "_control":
             with self.lock:
@@ -76,7 +85,7 @@ class Sandbox:
         if first in FIRST_PARTS:
             with self.lock:
                 return self.pages.handle(request)
-        side = "mbs" if first == "api" else "hubspot"
+        side = SIDES.get(first, "hubspot")
         if self.settings.latency_ms:
             time.sleep(self.settings.latency_ms / 1000)
         with self.lock:
@@ -86,12 +95,25 @@ class Sandbox:
             front = self.front
             if side == "hubspot":
                 return self._hubspot(request, failure, instead)
+            stall = taken(self.settings, "square_timeout") if side == "square" else None
+            if side == "square" and not stall:
+                return self._square(request, failure, instead)
+        if stall:
+            time.sleep(stall.get("seconds", 60))
+            return Response(0, drop=True)
         return front.handle(request, failure, instead)  # it locks by itself: a slow answer must hold up nobody else
 
     def _hubspot(self, request: Request, failure: dict[str, Any] | None, instead: Response | None) -> Response:
         if instead is not None:
             return instead
         response = self.hubspot.handle(request)
+        response.drop = response.drop or failure is not None
+        return response
+
+    def _square(self, request: Request, failure: dict[str, Any] | None, instead: Response | None) -> Response:
+        if instead is not None:
+            return instead
+        response = self.square.handle(request)
         response.drop = response.drop or failure is not None
         return response
 

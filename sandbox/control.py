@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from sandbox.control_hubspot import HubSpotControl, Refused, body_of
+from sandbox.control_square import SquareControl
 from sandbox.control_webhooks import WebhookControl
 from sandbox.expected import judge_all
 from sandbox.mbs_businesses import BUSINESSES, read_qr
@@ -37,6 +38,7 @@ class Control:
             ("POST", "/_control/mbs/forget", self.mbs_forget),
             *HubSpotControl(sandbox).table,
             *WebhookControl(sandbox).table,
+            *SquareControl(sandbox).table,
         )
 
     def handle(self, request: Request) -> Response:

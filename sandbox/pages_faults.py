@@ -41,7 +41,7 @@ WEBHOOKS = (
     ("webhooks_on", "Webhooks are sent", ""),
     ("webhook_shuffle", "Events and deliveries are mixed up", ""),
 )
-KEPT_ON_RESET = {"deals", "seed", "webhook_target", "mbs_webhook_target"}
+KEPT_ON_RESET = {"deals", "seed", "webhook_target", "mbs_webhook_target", "square_webhook_target"}
 
 
 class FaultPages:
