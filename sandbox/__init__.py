@@ -15,8 +15,9 @@ Square (same address for OAuth and API; all amounts in kobo)
     App ``sandbox-sq0idb-sandbox-client`` / ``sandbox-sq0csb-sandbox-secret``; consent page at ``/oauth2/authorize`` (no
     PKCE), ``/oauth2/token``, ``/oauth2/token/status``, ``/oauth2/revoke``. Sellers with one, three and twelve shops,
     without a sale until one is rung up. ``/v2/merchants``, ``locations``, ``payments``, ``refunds``, ``orders``
-    (search, batch-retrieve, one). The personal token ``EAAAEsandbox-personal`` acts for the first seller. Webhooks tell
-    of a seller only while it has granted the app the event's scope. Cash and EXTERNAL only, as in Nigeria.
+    (search, batch-retrieve, one), ``customers``, ``catalog``, and ``webhooks`` (event types, subscriptions).
+    The personal token ``EAAAEsandbox-personal`` acts for the first seller. Webhooks tell of a seller only while it has
+    granted the app the event's scope. Cash and EXTERNAL only, as in Nigeria.
 
 Tax authority (under ``/api`` and ``/api/v1``)
     Headers ``x-api-key: sandbox-key`` and ``x-api-secret: sandbox-secret``; an integrator's second pair is
@@ -55,9 +56,9 @@ Control (no keys; for tests and the demo)
                                             "service_charges" (each "percentage" or "amount"), "taxes" [{"uid", "name",
                                             "percentage", "type"}] beside the price list's VAT, VATIN and ZERO,
                                             "cash_rounding", "tenders" [{"type", "amount", "tip", "external",
-                                            "source"}], "tip", "customer_id", "note", "at" (back-dated), "offline_at" (sold then,
-                                            uploaded now), "state" OPEN, "return_of" {"order_id", "lines"}: an exchange.
-                                            Without either: an everyday sale
+                                            "source"}], "tip", "customer_id", "note", "at" (back-dated),
+                                            "offline_at" (sold then, uploaded now), "state" OPEN, and for an exchange
+                                            "return_of" {"order_id", "lines"}. Without either: an everyday sale
     POST /_control/square/sales/{id}/finish {"state"}: COMPLETED, CANCELED or FAILED (its payments) for an open one
     POST /_control/square/refunds           {"order_id", "lines" [{"uid", "quantity"}] or "amount" or neither for all,
                                             "reason", "status": "PENDING"}: answers the return order and "refund_ids"

@@ -1,8 +1,10 @@
 """The whole sandbox as one application: sends each call to its side, under one lock."""
 
+import re
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
 from threading import RLock
@@ -24,6 +26,7 @@ from sandbox.square_faults import taken
 from sandbox.web import Request, Response
 from sandbox.webhooks import Webhooks
 
+SUBSCRIPTION_TEST = re.compile(r"/v2/webhooks/subscriptions/[^/]+/test/?")
 SIDES = {"api": "mbs", "oauth2": "square", "v2": "square"}
 
 
@@ -94,28 +97,21 @@ class Sandbox:
             instead = _failed(failure) if failure and failure.get("drop") != "after" else None
             front = self.front
             if side == "hubspot":
-                return self._hubspot(request, failure, instead)
-            stall = taken(self.settings, "square_timeout") if side == "square" else None
-            if side == "square" and not stall:
-                return self._square(request, failure, instead)
+                return _answered(self.hubspot.handle, request, failure, instead)
+        if side == "square":
+            return self._square(request, failure, instead)
+        return front.handle(request, failure, instead)  # it locks by itself: a slow answer must hold up nobody else
+
+    def _square(self, request: Request, failure: dict[str, Any] | None, instead: Response | None) -> Response:
+        with self.lock:
+            stall, square = taken(self.settings, "square_timeout"), self.square
         if stall:
             time.sleep(stall.get("seconds", 60))
             return Response(0, drop=True)
-        return front.handle(request, failure, instead)  # it locks by itself: a slow answer must hold up nobody else
-
-    def _hubspot(self, request: Request, failure: dict[str, Any] | None, instead: Response | None) -> Response:
-        if instead is not None:
-            return instead
-        response = self.hubspot.handle(request)
-        response.drop = response.drop or failure is not None
-        return response
-
-    def _square(self, request: Request, failure: dict[str, Any] | None, instead: Response | None) -> Response:
-        if instead is not None:
-            return instead
-        response = self.square.handle(request)
-        response.drop = response.drop or failure is not None
-        return response
+        if SUBSCRIPTION_TEST.fullmatch(request.path):  # it waits for the app, which may ask for something meanwhile
+            return _answered(square.handle, request, failure, instead)
+        with self.lock:
+            return _answered(square.handle, request, failure, instead)
 
     def _planned_failure(self, request: Request) -> dict[str, Any] | None:
         """Take the first planned failure that fits this call."""
@@ -127,6 +123,17 @@ class Sandbox:
                     self.settings.fail_next.remove(failure)
                 return failure
         return None
+
+
+def _answered(
+    handle: Callable[[Request], Response], request: Request, failure: dict[str, Any] | None, instead: Response | None
+) -> Response:
+    """Return the answer; a planned failure stands instead of it, or closes the connection behind it."""
+    if instead is not None:
+        return instead
+    response = handle(request)
+    response.drop = response.drop or failure is not None
+    return response
 
 
 def _failed(failure: dict[str, Any]) -> Response:

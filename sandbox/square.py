@@ -12,13 +12,15 @@ import orjson
 
 from sandbox.settings import Settings
 from sandbox.square_books import ORDER, PAYMENT, REFUND, Books
+from sandbox.square_directory import Directory
 from sandbox.square_errors import SquareError, bad_value, square_error, unknown
 from sandbox.square_faults import bad_answer
-from sandbox.square_grants import PERSONAL_TOKEN, SCOPES, Grant, SquareGrants, Token, check_scope
+from sandbox.square_grants import PERSONAL_TOKEN, SCOPES, Grant, SquareGrants, Token, check_scope, unauthorized
 from sandbox.square_oauth import SquareOAuth
 from sandbox.square_orders import retrieve_orders, search_orders
 from sandbox.square_payments import list_payments, list_refunds
 from sandbox.square_shops import Seller, Shop, first_sellers
+from sandbox.square_subscriptions import Subscriptions
 from sandbox.square_till import Till
 from sandbox.square_truth import Truth
 from sandbox.square_webhooks import SquareWebhooks
@@ -42,6 +44,8 @@ class Square:
         self.webhooks = SquareWebhooks(settings, self.grants, settings.seed)
         self.till = Till(settings, self.books, self.truth, self.webhooks.tell)
         self.oauth = SquareOAuth(settings, self.grants, self.sellers, self.webhooks.revoked)
+        self.directory = Directory()
+        self._app_routes = Routes(*(self._app_route(*entry) for entry in Subscriptions(self.webhooks).table))
         self._oauth_routes = Routes(*self.oauth.table)
 
         self._routes = Routes(*(self._route(*entry) for entry in self._table()))
@@ -60,12 +64,21 @@ class Square:
             ("POST", "/v2/orders/search", orders, self.search_orders),
             ("POST", "/v2/orders/batch-retrieve", orders, self.retrieve_orders),
             ("GET", "/v2/orders/{id}", orders, self.order),
+            *((*entry[:3], getattr(self.directory, entry[3])) for entry in self.directory.table),
         )
 
     def _route(self, method: str, template: str, scope: str, answer: Method) -> tuple[str, str, Any]:
         def handler(request: Request, token: Token, *values: str) -> Response:
             check_scope(token, scope, self.settings.square_missing_scopes)
             return json_response(200, answer(request, self.sellers[token.grant.merchant_id], *values))
+
+        return method, template, handler
+
+    def _app_route(self, method: str, template: str, answer: Method) -> tuple[str, str, Any]:
+        def handler(request: Request, *values: str) -> Response:
+            if request.headers.get("Authorization", "") != f"Bearer {PERSONAL_TOKEN}":
+                raise unauthorized("Subscriptions belong to the application: they need its personal access token.")
+            return json_response(200, answer(request, *values))
 
         return method, template, handler
 
@@ -93,12 +106,16 @@ class Square:
         version = request.headers.get("Square-Version", VERSION)
         if not re.fullmatch(r"\d{4}-\d\d-\d\d", version):
             raise square_error(400, "INVALID_SQUARE_VERSION_FORMAT", f"{version} is no version like {VERSION}.")
-        found = self._routes.find(request.method, parts)
-        if found is None:
-            raise unknown("The resource")
-        response = bad_answer(self.settings) or found[0](request, self._token(request), *found[1])
+        response = bad_answer(self.settings) or self._answer(request, parts)
         response.headers["Square-Version"] = version
         return response
+
+    def _answer(self, request: Request, parts: list[str]) -> Response:
+        if found := self._app_routes.find(request.method, parts):
+            return found[0](request, *found[1])
+        if found := self._routes.find(request.method, parts):
+            return found[0](request, self._token(request), *found[1])
+        raise unknown("The resource")
 
     def _token(self, request: Request) -> Token:
         authorization = request.headers.get("Authorization", "")

@@ -85,7 +85,6 @@ class Shop:
             "currency": "NGN",
             "business_name": business_name,
             "type": "PHYSICAL",
-            "business_hours": {},
             "mcc": "5411",
         }
 
