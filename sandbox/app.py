@@ -68,6 +68,16 @@ class Sandbox:
         self.front: Front = Front(self.settings, self.authority, self.lock)
         self.calls: dict[str, Counter[str]] = {"hubspot": Counter(), "mbs": Counter(), "square": Counter()}
 
+    def apply_settings(self) -> None:
+        """Let the parts that keep a copy of a setting take it up again."""
+        self.hubspot.apply_settings()
+        self.square.apply_settings()
+
+    def expire_access_tokens(self) -> None:
+        """End every access token of both providers now; refresh tokens go on."""
+        self.hubspot.grants.expire_all()
+        self.square.grants.expire_all()
+
     def handle(self, request: Request) -> Response:
         """Answer a call; a defect of the sandbox itself is a 500 and a traceback on its error stream."""
         try:

@@ -95,9 +95,9 @@ class Control:
         problem = change(self.sandbox.settings, body)
         if problem:
             return _problem(400, problem)
-        self.sandbox.hubspot.apply_settings()
+        self.sandbox.apply_settings()
         if expire:
-            self.sandbox.hubspot.grants.expire_all()
+            self.sandbox.expire_access_tokens()
         return json_response(200, {"ok": True})
 
     def mbs_log(self, request: Request) -> Response:

@@ -50,6 +50,10 @@ class Square:
 
         self._routes = Routes(*(self._route(*entry) for entry in self._table()))
 
+    def apply_settings(self) -> None:
+        """Let the books take up the lag again."""
+        self.books.lag_s = self.settings.square_lag_s
+
     def _table(self) -> tuple[tuple[str, str, str, Method], ...]:
         profile, payments, orders = "MERCHANT_PROFILE_READ", "PAYMENTS_READ", "ORDERS_READ"
         return (
@@ -84,7 +88,6 @@ class Square:
 
     def handle(self, request: Request) -> Response:
         """Answer a call; every refusal has Square's shape."""
-        self.books.lag_s = self.settings.square_lag_s
         parts = split_path(request.path)
         try:
             return self._oauth(request, parts) if parts[0] == "oauth2" else self._api(request, parts)

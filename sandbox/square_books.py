@@ -77,6 +77,7 @@ class Books:
         """Write an entry, or what has become of it."""
         self.present[entry.id] = entry
         self._waiting.append((time.monotonic(), entry))
+        self._catch_up()
 
     def find(self, kind: str, entry_id: str, merchant_id: str) -> Entry | None:
         """Return an entry of this seller as it is shown now."""
