@@ -114,14 +114,14 @@ class SquareControl:
         """POST {"order_id", "lines" or "amount"}: give back lines, an amount, or all; answers the return order."""
         body = body_of(request)
         order_id = str(body.get("order_id"))
-        return _tried(lambda: self.square.till.refund(self._owner(order_id), order_id, body))
+        return _tried(lambda: self.square.till.refunds.refund(self._owner(order_id), order_id, body))
 
     def refund_unlinked(self, request: Request) -> Response:
         """POST {"merchant_id", "location_id", "amount"}: give cash back without a sale."""
         body = body_of(request)
         seller = self._seller(body)
         location, amount = _shop(seller, body), body.get("amount", 100_000)
-        return _tried(lambda: self.square.till.refund_unlinked(seller, location, amount))
+        return _tried(lambda: self.square.till.refunds.refund_unlinked(seller, location, amount))
 
     def settle(self, request: Request, refund_id: str) -> Response:
         """POST {"status"}: end a refund that was left pending."""
@@ -130,7 +130,7 @@ class SquareControl:
         if entry is None:
             raise Refused(f"There is no refund {refund_id}.")
         seller = self.square.sellers[entry.merchant_id]
-        return _tried(lambda: self.square.till.settle(seller, refund_id, status))
+        return _tried(lambda: self.square.till.refunds.settle(seller, refund_id, status))
 
     def history(self, request: Request) -> Response:
         """POST {"merchant_id", "sales", "days", "location_id"}: so many everyday sales for each shop in the past days.
