@@ -21,6 +21,7 @@ class Refunds:
     def __init__(self, records: Records, truth: Truth) -> None:
         self.records = records
         self.truth = truth
+        self._counted: set[str] = set()
         self._before: dict[str, tuple[Sale, dict[str, Fraction]]] = {}  # by return order: what was back before it
 
     def refund(self, seller: Seller, order_id: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +40,7 @@ class Refunds:
         self.take_back(entry, sale, back)
         refunds = self.pay_back(entry, sale, back.total, str(given.get("reason") or "Returned goods"))
         if given.get("status", "COMPLETED") == "COMPLETED":
-            self.complete(refunds, back.tax)
+            self.complete(refunds)
         self.records.tell_order(entry)
         return self.records.content(entry.id) | {"refund_ids": [refund.id for refund in refunds]}
 
@@ -53,7 +54,7 @@ class Refunds:
         entry = self._put_return(seller, location_id, return_amount(_kobo(amount), ""))
         refund = _new(entry, f"U{token_hex(8).upper()}", amount, "Goodwill", "CASH") | {"unlinked": True}
         made = self.records.put_refund(seller.id, refund)
-        self.complete([made], 0)
+        self.complete([made])
         return self.records.content(entry.id) | {"refund_ids": [made.id]}
 
     def settle(self, seller: Seller, refund_id: str, status: str) -> dict[str, Any]:
@@ -64,14 +65,10 @@ class Refunds:
         if status not in ENDS:
             raise BadBasket(f"A refund ends as {', '.join(ENDS)}.")
         order_id = entry.content()["order_id"]
-        if status == "COMPLETED":
-            returned = self.records.content(order_id)
-            first = not returned.get("refunds")
-            return self._end(entry, status, returned["return_amounts"]["tax_money"]["amount"] if first else 0).content()
-        if order_id in self._before:
+        if status != "COMPLETED" and order_id in self._before:
             sale, before = self._before.pop(order_id)
             sale.back = before
-        return self._end(entry, status, 0).content()
+        return self._end(entry, status).content()
 
     def check_refundable(self, sale: Sale, amount: int) -> None:
         """Raise BadBasket when the payments of a sale have less left than this."""
@@ -98,16 +95,24 @@ class Refunds:
             self._give_back(payment_id, part, made[-1].id)
         return made
 
-    def complete(self, refunds: list[Entry], tax: int) -> None:
-        """Complete the refunds of one return, whose tax is counted with the first."""
-        for place, entry in enumerate(refunds):
-            self._end(entry, "COMPLETED", 0 if place else tax)
+    def complete(self, refunds: list[Entry]) -> None:
+        """Complete the refunds of one return."""
+        for entry in refunds:
+            self._end(entry, "COMPLETED")
 
-    def _end(self, entry: Entry, status: str, tax: int) -> Entry:
+    def count_return(self, order: dict[str, Any], at: int) -> None:
+        """Count what an order brought back, once."""
+        if order["id"] not in self._counted:
+            self._counted.add(order["id"])
+            total, tax = (order["return_amounts"][name]["amount"] for name in ("total_money", "tax_money"))
+            self.truth.returned(order["id"], order["location_id"], at, total, tax)
+
+    def _end(self, entry: Entry, status: str) -> Entry:
         ended = self.records.put_refund(entry.merchant_id, entry.content() | {"status": status})
         refund = ended.content()
         if status == "COMPLETED":
-            self.truth.refunded(refund, ended.times["updated_at"], tax)
+            self.truth.refunded(refund, ended.times["updated_at"])
+            self.count_return(self.records.content(refund["order_id"]), ended.times["updated_at"])
         else:
             self._give_back(refund["payment_id"], -refund["amount_money"]["amount"], refund["id"])
         self._show_in_order(refund)

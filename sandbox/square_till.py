@@ -126,9 +126,9 @@ class Till:
     def _trade(self, order: Entry, exchange: Exchange, owed: int) -> None:
         """Take the old goods back, and give the buyer what they were worth more than the new ones."""
         self.refunds.take_back(order, exchange.sale, exchange.back)
+        self.refunds.count_return(order.content(), order.times["updated_at"])
         if owed > 0:
-            refunds = self.refunds.pay_back(order, exchange.sale, owed, "Exchange")
-            self.refunds.complete(refunds, exchange.back.tax)
+            self.refunds.complete(self.refunds.pay_back(order, exchange.sale, owed, "Exchange"))
 
     def finish(self, seller: Seller, order_id: str, state: str) -> dict[str, Any]:
         """Complete or cancel an open sale with its payments; FAILED is a cancellation whose payments failed."""

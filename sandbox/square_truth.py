@@ -16,11 +16,16 @@ def day_of(micros: int) -> str:
 
 
 class Truth:
-    """Sums by shop and day in kobo; `sales` has each completed sale, `refunds` each completed refund."""
+    """Sums by shop and day in kobo, and each completed sale, return and refund.
+
+    A return is what came back, with its tax; a refund is money. Giving back what two tenders paid is one return and two
+    refunds; an exchange can be a return without any.
+    """
 
     def __init__(self) -> None:
         self.days: dict[tuple[str, str], Counter[str]] = {}
         self.sales: list[dict[str, Any]] = []
+        self.returns: list[dict[str, Any]] = []
         self.refunds: list[dict[str, Any]] = []
 
     def sold(self, order_id: str, location_id: str, at: int, basket: Basket, tip: int) -> None:
@@ -37,15 +42,21 @@ class Truth:
         self.sales.append({"order_id": order_id, "location_id": location_id, "day": day, **sums})
         self._of(location_id, day).update(sums | {"sales": 1})
 
-    def refunded(self, refund: dict[str, Any], at: int, tax: int) -> None:
-        """Count a completed refund; `tax` is the tax in it."""
+    def returned(self, order_id: str, location_id: str, at: int, total: int, tax: int) -> None:
+        """Count what came back over the counter, whether money was given for it or other goods."""
+        day, sums = day_of(at), {"returned": total, "returned_tax": tax}
+        self.returns.append({"order_id": order_id, "location_id": location_id, "day": day, **sums})
+        self._of(location_id, day).update(sums | {"returns": 1})
+
+    def refunded(self, refund: dict[str, Any], at: int) -> None:
+        """Count money that was given back."""
         day, amount = day_of(at), refund["amount_money"]["amount"]
         known = {name: refund.get(name) for name in ("location_id", "order_id", "payment_id")}
-        self.refunds.append({"refund_id": refund["id"], "day": day, "amount": amount, "tax": tax, **known})
-        self._of(refund["location_id"], day).update({"refunds": 1, "refunded": amount, "refunded_tax": tax})
+        self.refunds.append({"refund_id": refund["id"], "day": day, "amount": amount, **known})
+        self._of(refund["location_id"], day).update({"refunds": 1, "refunded": amount})
 
     def report(self, locations: set[str], *, each: bool) -> dict[str, Any]:
-        """Return the days of these shops, and with `each` every sale and refund."""
+        """Return the days of these shops, and with `each` every sale, return and refund."""
         days = [
             {"location_id": location, "day": day, **counts}
             for (location, day), counts in sorted(self.days.items())
@@ -53,9 +64,9 @@ class Truth:
         ]
         if not each:
             return {"days": days}
-        sales = [sale for sale in self.sales if sale["location_id"] in locations]
-        refunds = [refund for refund in self.refunds if refund["location_id"] in locations]
-        return {"days": days, "sales": sales, "refunds": refunds}
+        lists = {"sales": self.sales, "returns": self.returns, "refunds": self.refunds}
+        shown = {name: [one for one in ones if one["location_id"] in locations] for name, ones in lists.items()}
+        return {"days": days, **shown}
 
     def _of(self, location_id: str, day: str) -> Counter[str]:
         return self.days.setdefault((location_id, day), Counter())

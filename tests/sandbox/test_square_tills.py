@@ -194,6 +194,8 @@ def test_an_exchange_is_one_order_paid_or_given_back_by_the_difference(square: S
     difference = kobo(dearer, "total_money") - kobo(sold, "total_money")
     assert dearer["returns"][0]["source_order_id"] == sold["id"]
     assert kobo(dearer["tenders"][0], "amount_money") == kobo(dearer["net_amounts"], "total_money") == difference
+    (day,) = square.sandbox.control("square/truth")["days"]
+    assert (day["returned"], "refunds" in day) == (kobo(sold, "total_money"), False)
     cheaper = square.ring_up(lines=[{"ware": "COLA"}], return_of={"order_id": dearer["id"]})
     assert "tenders" not in cheaper
     refunds = square.read("refunds")["refunds"]
@@ -241,11 +243,11 @@ def test_the_truth_is_what_the_books_say(square: SquareClient) -> None:
         order["id"]: kobo(order, "total_money") for order in orders
     }
     back = square.sandbox.control("square/refunds", {"order_id": orders[0]["id"]})
-    (refund,) = square.sandbox.control("square/truth?each=1")["refunds"]
-    assert (refund["amount"], refund["tax"]) == (
-        kobo(back["return_amounts"], "total_money"),
-        kobo(back["return_amounts"], "tax_money"),
-    )
+    truth = square.sandbox.control("square/truth?each=1")
+    total, tax = (kobo(back["return_amounts"], name) for name in ("total_money", "tax_money"))
+    assert [(each["returned"], each["returned_tax"]) for each in truth["returns"]] == [(total, tax)]
+    assert sum(refund["amount"] for refund in truth["refunds"]) == total
+    assert [day["refunded"] for day in truth["days"] if "refunds" in day] == [total]
 
 
 @pytest.mark.parametrize(
