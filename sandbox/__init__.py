@@ -1,4 +1,4 @@
-"""HubSpot and the tax authority (MBS), played over real HTTP for the demo and the tests.
+"""HubSpot, Square and the tax authority (MBS), played over real HTTP for the demo and the tests.
 
 Start it
     python -m sandbox --port 8900 [--host 127.0.0.1] [--deals 250] [--seed 1] [--no-limits] [--latency MS]
@@ -10,6 +10,14 @@ HubSpot (same address for app host and API host)
     ``/oauth/{2026-03,2026-09,v3}/token``. Service key ``pat-sandbox`` as a Bearer token has every read scope.
     ``/crm/objects``, ``/crm/associations``, ``/crm/pipelines``, ``/crm/owners``, ``/crm/properties`` and
     ``/account-info`` answer for 2026-09, 2026-03 and the v3/v4 spellings, with the original's limits and errors.
+
+Square (same address for OAuth and API; all amounts in kobo)
+    App ``sandbox-sq0idb-sandbox-client`` / ``sandbox-sq0csb-sandbox-secret``; consent page at ``/oauth2/authorize`` (no
+    PKCE), ``/oauth2/token``, ``/oauth2/token/status``, ``/oauth2/revoke``. Sellers with one, three and twelve shops,
+    without a sale until one is rung up. ``/v2/merchants``, ``locations``, ``payments``, ``refunds``, ``orders``
+    (search, batch-retrieve, one), ``customers``, ``catalog``, and ``webhooks`` (event types, subscriptions).
+    The personal token ``EAAAEsandbox-personal`` acts for the first seller. Webhooks tell of a seller only while it has
+    granted the app the event's scope. Cash and EXTERNAL only, as in Nigeria.
 
 Tax authority (under ``/api`` and ``/api/v1``)
     Headers ``x-api-key: sandbox-key`` and ``x-api-secret: sandbox-secret``; an integrator's second pair is
@@ -37,6 +45,30 @@ Control (no keys; for tests and the demo)
     GET  /_control/webhooks                 {"sent", "delivered", "failed", "pending", "deliveries": the last 200}
     POST /_control/webhooks/burst           {"events", "per_second", "batch"}: rename deals, post an event for each at
                                             this many deliveries a second; answers with p50, p95, p99 when all are done
+    GET  /_control/square/sellers           merchant ids, their locations, the scopes granted to the app
+    POST /_control/square/sellers           {"name", "locations"}: one more; /locations {"merchant_id"}: one more shop
+    POST /_control/square/connect           {"merchant_id", "scopes"}: grant without the page; answers as the token call
+    POST /_control/square/revoke            {"merchant_id"}: the seller takes the access away in its dashboard
+    POST /_control/square/sales             {"merchant_id", "location_id", ...}: ring up one sale; answers its order.
+                                            Either "variant" (GET /_control/square/variants lists them with their
+                                            content) or "lines" [{"ware" or "name" and "price", "quantity", "taxes",
+                                            "discounts", "modifiers", "item_type", "note"}], "discounts" and
+                                            "service_charges" (each "percentage" or "amount"), "taxes" [{"uid", "name",
+                                            "percentage", "type"}] beside the price list's VAT, VATIN and ZERO,
+                                            "cash_rounding", "tenders" [{"type", "amount", "tip", "external",
+                                            "source"}], "tip", "customer_id", "note", "at" (back-dated),
+                                            "offline_at" (sold then, uploaded now), "state" OPEN, and for an exchange
+                                            "return_of" {"order_id", "lines"}. Without either: an everyday sale
+    POST /_control/square/sales/{id}/finish {"state"}: COMPLETED, CANCELED or FAILED (its payments) for an open one
+    POST /_control/square/refunds           {"order_id", "lines" [{"uid", "quantity"}] or "amount" or neither for all,
+                                            "reason", "status": "PENDING"}: answers the return order and "refund_ids"
+    POST /_control/square/refunds/{id}/settle    {"status"}: COMPLETED, REJECTED or FAILED for a pending one
+    POST /_control/square/refunds/unlinked  {"merchant_id", "location_id", "amount"}: cash back without a sale
+    POST /_control/square/history           {"merchant_id", "location_id", "sales", "days"}: so many past sales a shop
+    POST /_control/square/burst             {"merchant_id", "location_id", "sales", "per_second"}: everyday sales at
+                                            this pace; answers when the last one is rung up
+    GET  /_control/square/truth             ?merchant_id=&location_id=&each=1: what each shop sold and gave back by day
+    GET  /_control/square/webhooks          as for HubSpot, with "dropped"
     GET  /_control/mbs/log[?after=N]        the witness: every call of the authority in order, with method, path, IRN,
                                             SHA-256 of the body, fault, what was committed and what was answered
     GET  /_control/mbs/exchange             transmissions, VAT reports, and the authority's own webhooks as posted
@@ -50,6 +82,17 @@ Control (no keys; for tests and the demo)
     "times"}, ``bad_gateway_html`` (times), ``missing_scopes`` [...], ``number_ids`` (false: ``toObjectId`` as text),
     ``clock_skew_s`` (Date headers and webhooks), ``merge_keeps_primary`` (deals too), ``touch_parent`` (lines and
     associations move the deal's modification time). An address over 8 KB is always a 414.
+
+    Switches of Square's bad days: ``square_token_ttl``, ``square_cursor_s`` (300), ``square_lag_s`` (lists, searches
+    and look-ups trail the tills), ``square_order_events`` ("none", "updated", "both"), ``square_tips_in_total`` (of an
+    order), ``square_offline_keeps_time`` (the order's created_at), ``square_oauth_errors`` ("errors" or "legacy"),
+    ``square_go_times`` (of subscriptions), ``square_missing_scopes`` [...], ``square_rate_limit`` {"times",
+    "retry_after"}, ``square_error_500`` (times), ``square_bad_gateway_html`` (times), ``square_timeout`` {"times",
+    "seconds"}, ``square_dead_token`` {"code", "after", "times"} (the 401 comes after so many good calls). Webhooks go
+    to ``square_webhook_target`` {"url", "secret"} and to the app's subscriptions: ``square_webhooks_on``,
+    ``square_webhook_delay_ms``, ``square_webhook_duplicates``, ``square_webhook_shuffle``, ``square_webhook_drop`` (so
+    many are never sent), ``square_webhook_wrong_key``, ``square_webhook_timeout_s`` (10) and
+    ``square_webhook_time_scale`` (0.01: a minute of Square's schedule takes 0.6 seconds).
 
     Switches of the authority's bad days: ``mbs_faults`` [{"kind", "method", "path_prefix", "times", "seconds",
     "answer"}] for the next calls that fit, and ``mbs_storm`` {"rate", "seed", "kinds", "seconds"} for any call. Kinds:

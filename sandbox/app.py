@@ -1,8 +1,10 @@
 """The whole sandbox as one application: sends each call to its side, under one lock."""
 
+import re
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
 from threading import RLock
@@ -11,6 +13,7 @@ from typing import Any
 import orjson
 
 from sandbox.control import Control
+from sandbox.control_square import BURST as SALES_BURST
 from sandbox.control_webhooks import BURST
 from sandbox.hubspot import HubSpot
 from sandbox.invention import invent
@@ -18,8 +21,13 @@ from sandbox.mbs import Authority
 from sandbox.mbs_front import Front
 from sandbox.pages import FIRST_PARTS, Pages
 from sandbox.settings import Settings
+from sandbox.square import Square
+from sandbox.square_faults import taken
 from sandbox.web import Request, Response
 from sandbox.webhooks import Webhooks
+
+SUBSCRIPTION_TEST = re.compile(r"/v2/webhooks/subscriptions/[^/]+/test/?")
+SIDES = {"api": "mbs", "oauth2": "square", "v2": "square"}
 
 
 class Sandbox:
@@ -49,12 +57,26 @@ class Sandbox:
         self.hubspot = HubSpot(
             self.settings, invent(self.settings.deals, self.settings.seed, same_modified), self.webhooks
         )
+        earlier: Square | None = getattr(self, "square", None)
+        if earlier is not None:
+            earlier.webhooks.stop()
+        self.square: Square = Square(self.settings)
         before: Front | None = getattr(self, "front", None)
         if before is not None:
             before.end()
         self.authority = Authority(self.settings)
         self.front: Front = Front(self.settings, self.authority, self.lock)
-        self.calls: dict[str, Counter[str]] = {"hubspot": Counter(), "mbs": Counter()}
+        self.calls: dict[str, Counter[str]] = {"hubspot": Counter(), "mbs": Counter(), "square": Counter()}
+
+    def apply_settings(self) -> None:
+        """Let the parts that keep a copy of a setting take it up again."""
+        self.hubspot.apply_settings()
+        self.square.apply_settings()
+
+    def expire_access_tokens(self) -> None:
+        """End every access token of both providers now; refresh tokens go on."""
+        self.hubspot.grants.expire_all()
+        self.square.grants.expire_all()
 
     def handle(self, request: Request) -> Response:
         """Answer a call; a defect of the sandbox itself is a 500 and a traceback on its error stream."""
@@ -68,7 +90,7 @@ class Sandbox:
 
     def _handle(self, request: Request) -> Response:
         first = request.path.strip("/").split("/")[0]
-        if request.path == BURST:
+        if request.path in (BURST, SALES_BURST):
             return self.control.handle(request)  # takes a minute: it locks for each change by itself
         if first == "_control":
             with self.lock:
@@ -76,7 +98,7 @@ class Sandbox:
         if first in FIRST_PARTS:
             with self.lock:
                 return self.pages.handle(request)
-        side = "mbs" if first == "api" else "hubspot"
+        side = SIDES.get(first, "hubspot")
         if self.settings.latency_ms:
             time.sleep(self.settings.latency_ms / 1000)
         with self.lock:
@@ -85,15 +107,21 @@ class Sandbox:
             instead = _failed(failure) if failure and failure.get("drop") != "after" else None
             front = self.front
             if side == "hubspot":
-                return self._hubspot(request, failure, instead)
+                return _answered(self.hubspot.handle, request, failure, instead)
+        if side == "square":
+            return self._square(request, failure, instead)
         return front.handle(request, failure, instead)  # it locks by itself: a slow answer must hold up nobody else
 
-    def _hubspot(self, request: Request, failure: dict[str, Any] | None, instead: Response | None) -> Response:
-        if instead is not None:
-            return instead
-        response = self.hubspot.handle(request)
-        response.drop = response.drop or failure is not None
-        return response
+    def _square(self, request: Request, failure: dict[str, Any] | None, instead: Response | None) -> Response:
+        with self.lock:
+            stall, square = taken(self.settings, "square_timeout"), self.square
+        if stall:
+            time.sleep(stall.get("seconds", 60))
+            return Response(0, drop=True)
+        if SUBSCRIPTION_TEST.fullmatch(request.path):  # it waits for the app, which may ask for something meanwhile
+            return _answered(square.handle, request, failure, instead)
+        with self.lock:
+            return _answered(square.handle, request, failure, instead)
 
     def _planned_failure(self, request: Request) -> dict[str, Any] | None:
         """Take the first planned failure that fits this call."""
@@ -105,6 +133,17 @@ class Sandbox:
                     self.settings.fail_next.remove(failure)
                 return failure
         return None
+
+
+def _answered(
+    handle: Callable[[Request], Response], request: Request, failure: dict[str, Any] | None, instead: Response | None
+) -> Response:
+    """Return the answer; a planned failure stands instead of it, or closes the connection behind it."""
+    if instead is not None:
+        return instead
+    response = handle(request)
+    response.drop = response.drop or failure is not None
+    return response
 
 
 def _failed(failure: dict[str, Any]) -> Response:

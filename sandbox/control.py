@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from sandbox.control_hubspot import HubSpotControl, Refused, body_of
+from sandbox.control_square import SquareControl
 from sandbox.control_webhooks import WebhookControl
 from sandbox.expected import judge_all
 from sandbox.mbs_businesses import BUSINESSES, read_qr
@@ -37,6 +38,7 @@ class Control:
             ("POST", "/_control/mbs/forget", self.mbs_forget),
             *HubSpotControl(sandbox).table,
             *WebhookControl(sandbox).table,
+            *SquareControl(sandbox).table,
         )
 
     def handle(self, request: Request) -> Response:
@@ -93,9 +95,9 @@ class Control:
         problem = change(self.sandbox.settings, body)
         if problem:
             return _problem(400, problem)
-        self.sandbox.hubspot.apply_settings()
+        self.sandbox.apply_settings()
         if expire:
-            self.sandbox.hubspot.grants.expire_all()
+            self.sandbox.expire_access_tokens()
         return json_response(200, {"ok": True})
 
     def mbs_log(self, request: Request) -> Response:

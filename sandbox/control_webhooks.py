@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.control_hubspot import Refused, body_of
 from sandbox.hubspot_records import apply_edit
+from sandbox.sender import Delivery
 from sandbox.web import Request, Response, json_response
-from sandbox.webhooks import Delivery, Webhooks
+from sandbox.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from sandbox.app import Sandbox

@@ -41,7 +41,7 @@ WEBHOOKS = (
     ("webhooks_on", "Webhooks are sent", ""),
     ("webhook_shuffle", "Events and deliveries are mixed up", ""),
 )
-KEPT_ON_RESET = {"deals", "seed", "webhook_target", "mbs_webhook_target"}
+KEPT_ON_RESET = {"deals", "seed", "webhook_target", "mbs_webhook_target", "square_webhook_target"}
 
 
 class FaultPages:
@@ -79,14 +79,14 @@ class FaultPages:
         """POST /faults: set all switches, reset them, or end the access tokens."""
         given = request.form()
         if given.get("do") == "expire":
-            self.sandbox.hubspot.grants.expire_all()
+            self.sandbox.expire_access_tokens()
         elif given.get("do") == "reset":
             self._reset()
         else:
             problem = change(self.sandbox.settings, _read(given))
             if problem:
                 return self.show(request, problem)
-        self.sandbox.hubspot.apply_settings()
+        self.sandbox.apply_settings()
         return Response(303, b"", "text/html; charset=utf-8", {"Location": "/faults?said=done"})
 
     def _reset(self) -> None:

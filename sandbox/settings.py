@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sandbox.mbs_settings import MBS_CHECKS, MbsSettings
+from sandbox.square_settings import SQUARE_CHECKS, SquareSettings
 
 FAILURE_KEYS = {"method", "path_prefix", "status", "body", "headers", "times", "drop"}
 
@@ -13,7 +14,7 @@ RATE_LIMITS = ("ten_secondly", "search", "daily")
 
 
 @dataclass
-class Settings(MbsSettings):
+class Settings(MbsSettings, SquareSettings):
     """Size and seed of the data, limits, delays in milliseconds, token life in seconds, planned failures, switches."""
 
     deals: int = 250
@@ -126,6 +127,7 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "webhook_timeout_s": (lambda value: _number(value) and value > 0, "a number of seconds above 0"),
     "webhook_retry_gaps": (_gaps, "a list of seconds"),
     **MBS_CHECKS,
+    **SQUARE_CHECKS,
 }
 
 
