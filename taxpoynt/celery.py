@@ -26,6 +26,7 @@ HIGH, STANDARD, BATCH = "high_priority", "standard", "batch"
 # First match wins; a task that matches nothing here goes to `standard`.
 ROUTES = [
     ("pos.tasks.invoice_waiting_sales", {"queue": STANDARD}),
+    ("pos.tasks.sync_sales_of", {"queue": BATCH}),
     ("pos.*", {"queue": HIGH}),  # a sale must never wait behind a nightly backfill
     ("crm.*sync_*_deals", {"queue": BATCH}),
     ("crm.*preview_*", {"queue": BATCH}),

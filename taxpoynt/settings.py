@@ -51,7 +51,7 @@ ASGI_APPLICATION = "taxpoynt.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- providers and the authority: base addresses are the operator's, never a tenant's ----------------
-CONNECTORS = ["crm.hubspot.connector.HubSpotConnector"]
+CONNECTORS = ["crm.hubspot.connector.HubSpotConnector", "pos.square.connector.SquareConnector"]
 TAX_AUTHORITY = "invoices.authority.mbs.MBSAuthority"
 # Who reads a kind of source again before its held invoices are tried, where what is stored is too old.
 HELD_SOURCES = {
@@ -84,7 +84,11 @@ MONTHLY_TABLES = [
 SQUARE_BASE = env.str("SQUARE_BASE", "https://connect.squareup.com").rstrip("/")
 SQUARE_APPLICATION_ID = env.str("SQUARE_APPLICATION_ID", "")
 SQUARE_APPLICATION_SECRET = env.str("SQUARE_APPLICATION_SECRET", "")
+SQUARE_VERSION = env.str("SQUARE_VERSION", "2026-09-16")
+# All that may have signed: a new key and, for a day, the one before.
 SQUARE_WEBHOOK_KEYS = env.list("SQUARE_WEBHOOK_KEYS", default=[])
+# The address as it is registered at Square, letter by letter: it is a part of what Square signs.
+SQUARE_WEBHOOK_URL = env.str("SQUARE_WEBHOOK_URL", "") or f"{PUBLIC_URL}/webhooks/square/"
 
 # The address that goes with our environment; another one is checked against it before anything is sent.
 _mbs = "https://eivc-k6z6d.ondigitalocean.app" if ENVIRONMENT == "sandbox" else "https://api.firsmbs.com"
@@ -203,6 +207,7 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     # Connects accounts only (ASSOCIATION_ONLY): it signs nobody in.
     "crm.hubspot.oauth.HubSpotOAuth2",
+    "pos.square.oauth.SquareOAuth2",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -242,7 +247,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         # Chromium applies form-action to the redirects that follow a form post, and connecting is a form
         # post that ends at the provider's consent page.
-        "form-action": [SELF, HUBSPOT_APP_BASE, "https://*.hubspot.com"],
+        "form-action": [SELF, HUBSPOT_APP_BASE, "https://*.hubspot.com", SQUARE_BASE, "https://*.squareup.com"],
         "frame-ancestors": [NONE],
         "base-uri": [SELF],
         "object-src": [NONE],
