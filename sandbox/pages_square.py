@@ -70,18 +70,16 @@ class TillPages:
     def _sales(self, shop: str) -> str:
         sales = [sale for sale in self.sandbox.square.truth.sales[-50 * SHOWN :] if sale["location_id"] == shop]
         rows = "".join(self._row(shop, sale) for sale in reversed(sales[-SHOWN:]))
-        if not rows:
-            return "<h2>Latest sales</h2><p>Nothing was sold here yet.</p>"
-        head = '<tr><th>Order</th><th>Day</th><th class="number">Naira</th><th>Give back</th></tr>'
-        return f"<h2>Latest sales</h2><table>{head}{rows}</table>"
+        return f"<h2>Latest sales</h2>{rows or '<p>Nothing was sold here yet.</p>'}"
 
     def _row(self, shop: str, sale: dict[str, Any]) -> str:
         order = escape(sale["order_id"])
-        hidden = f'{_hidden(shop)}<input type="hidden" name="order_id" value="{order}">'
-        fields = hidden + text_field("naira", "Naira", "", "Empty: all of it.", more=' inputmode="decimal"')
-        back = form("/square/till", fields, ("refund", "Give back"), main=False)
-        amount = f'<td class="number">{kobo_text(sale["total"])}</td>'
-        return f"<tr><td>{order}</td><td>{sale['day']}</td>{amount}<td>{back}</td></tr>"
+        facts = f"<div><strong>{kobo_text(sale['total'])} naira</strong><br>{sale['day']}<br>{order}</div>"
+        amount = text_field("naira", "Naira to give back", "", "Empty: all of it.", more=' inputmode="decimal"')
+        button = '<div><button name="do" value="refund">Give back</button></div>'
+        fields = f'{facts}{amount}{button}{_hidden(shop)}<input type="hidden" name="order_id" value="{order}">'
+        inside = f'<div class="fields">{fields}</div>'
+        return f'<div class="row"><form method="post" action="/square/till">{inside}</form></div>'
 
     def _access(self, seller: Seller, shop: str) -> str:
         granted = sorted(self.sandbox.square.grants.granted(seller.id))

@@ -51,7 +51,6 @@ class Entry:
     state: str = ""
     source: str = ""
     customer_id: str = ""
-    version: int = 0
 
     def content(self) -> dict[str, Any]:
         """Return a copy of its JSON to work on."""
