@@ -157,8 +157,7 @@ class _Conversion:
         if kind == "B2C":
             # A consumer need not be named, and half a name would hold the invoice back.
             return None if any(party_defects("buyer", "The buyer", party, "")) else party
-        by_contact = any(source.startswith("contact.") for source in fields.name)
-        if deal.company_question or not (deal.companies or (by_contact and party.name)):
+        if deal.company_question or not (deal.companies or (party.name and _names_contact(fields))):
             self.missing += buyer_problems(deal, contact, self.provider)
             return party if deal.companies else None
         self.missing += country_problem(values["name"], values["country"], self.provider)
@@ -218,7 +217,8 @@ class _Conversion:
         facts = {name: self._line_fact(lookup, number, name) for name in LINE_FACTS}
         category = facts["tax_category"] or self._category_left(line, number)
         self.missing += line_problems(self.deal, line, number, self.provider, has_category=bool(category))
-        self.missing += self._both_codes(number)
+        if facts["hsn_code"] and facts["isic_code"]:
+            self.missing += self._both_codes(number)
         quantity, price, discount, rate = _amounts(line)
         return LineDraft(
             name=line.name,
@@ -258,10 +258,14 @@ class _Conversion:
 
     def _both_codes(self, number: int) -> Iterator[Missing]:
         """A default of both kinds of code would contradict itself on every line: the sharper rule is asked for."""
-        both = [self.origins.get(f"lines.{number}.{name}", NOWHERE) for name in ("hsn_code", "isic_code")]
-        if all(found.value and found.rule.startswith("lines.") for found in both):
+        both = [self.origins[f"lines.{number}.{name}"] for name in ("hsn_code", "isic_code")]
+        if all(found.rule.startswith("lines.") for found in both):
             where = "The rules give it a goods code and a service code. Let one of them fit fewer lines."
             yield Missing(f"lines.{number}.classification", f"Line {number}: goods or service", where)
+
+
+def _names_contact(fields: BuyerFields) -> bool:
+    return any(source.startswith("contact.") for source in fields.name)
 
 
 def _amounts(line: LineRecord) -> tuple[Decimal | None, Decimal | None, Decimal, Decimal | None]:
@@ -269,8 +273,8 @@ def _amounts(line: LineRecord) -> tuple[Decimal | None, Decimal | None, Decimal,
 
     Of a tiered price the provider's total counts: as a price for each where that is exact, else as one of the whole.
     """
-    net = line_net(line)
-    if not is_tiered(line) or net is None:
+    net = line_net(line) if is_tiered(line) else None
+    if net is None:
         return line.quantity, line.unit_price, line_discount(line), line.discount_percent
     if line.quantity:
         each = (net / line.quantity).quantize(PRICE_PLACES)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any, get_type_hints
 
 from crm.records import CompanyRecord, ContactRecord, DealRecord, LineRecord
@@ -22,9 +23,6 @@ RECORDS: dict[str, type[Any]] = {
 }
 _NOT_FACTS = {"payload", "extra", "filled", "lines", "companies", "contacts", "former_ids", "source_updated_at"}
 # What rules call pipeline and stage is the id; people know a contact by one name.
-_SHOWN = {
-    record: tuple(field.name for field in fields(record) if field.name != "payload") for record in RECORDS.values()
-}
 ALIASES = {"deal": {"pipeline": "pipeline_external_id", "stage": "stage_external_id"}}
 FIELDS = {
     kind: frozenset({field.name for field in fields(record)} - _NOT_FACTS)
@@ -32,11 +30,24 @@ FIELDS = {
     | ({"full_name"} if kind == "contact" else frozenset())
     for kind, record in RECORDS.items()
 }
+# Of each record: what a snapshot shows, all of it at once, and the names of what is not JSON-able as it stands.
+_SHOWN = {record: tuple(each.name for each in fields(record) if each.name != "payload") for record in RECORDS.values()}
+_VALUES = {record: attrgetter(*names) for record, names in _SHOWN.items()}
+_JSON_ABLE = ("str", "bool", "int", "dict[str, str]")
+_TO_PLAIN = {
+    record: tuple(each.name for each in fields(record) if each.name != "payload" and each.type not in _JSON_ABLE)
+    for record in RECORDS.values()
+}
 
 
 def extra_properties(rules: Rules) -> dict[str, tuple[str, ...]]:
     """Return the properties of each kind of record that the rules name and that are no fields of ours, sorted."""
-    return {kind: tuple(sorted(names - FIELDS[kind])) for kind, names in rules.properties.items()}
+    return {kind: _extra(kind, names) for kind, names in rules.properties.items()}
+
+
+@lru_cache(4096)
+def _extra(kind: str, names: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(names - FIELDS[kind]))
 
 
 def unread_properties(deal: DealRecord, rules: Rules) -> list[str]:
@@ -72,7 +83,10 @@ def lookup_of(deal: DealRecord, line: LineRecord | None = None) -> Lookup:
         record = found.get(kind)
         if record is None:
             return ""
-        return _text(kind, record, name) if is_own else str(record.extra.get(name, ""))
+        if not is_own:
+            return str(record.extra.get(name, ""))
+        value = getattr(record, name)
+        return value if isinstance(value, str) else _text(value)
 
     return lookup
 
@@ -84,12 +98,7 @@ def _place(path: str) -> tuple[str, str, bool]:
     return kind, ALIASES.get(kind, {}).get(name, name), name in FIELDS.get(kind, ())
 
 
-def _text(kind: str, record: Any, name: str) -> str:
-    if name == "full_name" and kind == "contact":
-        return f"{record.first_name} {record.last_name}".strip()
-    value = getattr(record, name)
-    if isinstance(value, str):
-        return value
+def _text(value: Any) -> str:
     match value:
         case None:
             return ""
@@ -117,16 +126,21 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> DealRecord:
 
 
 def _plain(value: Any) -> Any:
-    # By exact class, the commonest first: a backfill does this for every value of every deal.
+    # By exact class: a backfill does this for every value of every deal.
     kind = type(value)
-    if kind is str or value is None or kind is bool or kind is int:
+    if value is None or kind is str:
         return value
     if kind is Decimal or kind is date or kind is datetime:
         return str(value)
     if kind is tuple:
         return [_plain(item) for item in value]
     names = _SHOWN.get(kind)
-    return value if names is None else {name: _plain(getattr(value, name)) for name in names}
+    if names is None:
+        return value
+    shown = dict(zip(names, _VALUES[kind](value), strict=True))
+    for name in _TO_PLAIN[kind]:
+        shown[name] = _plain(shown[name])
+    return shown
 
 
 def _record(record_class: type[Any], data: Mapping[str, Any]) -> Any:

@@ -158,10 +158,10 @@ def _net_of(draft: InvoiceDraft) -> Decimal:
 
 def _line_nets(draft: InvoiceDraft) -> dict[tuple[str, Decimal], Decimal]:
     """Return what each line comes to after its share of the document's discount; raises CannotSplit."""
-    lines = [taxable(line) for line in draft.lines]
-    if not lines or None in lines:
+    lines = taxable(draft.lines)
+    if not lines:
         raise CannotSplit(_whole_first())
-    nets = {(f"{i:05}", ZERO): line_amounts(line, ZERO).net for i, line in enumerate(lines) if line}
+    nets = {(f"{i:05}", ZERO): line_amounts(line, ZERO).net for i, line in enumerate(lines)}
     if draft.document_discount < 0 or draft.document_discount > sum(nets.values(), ZERO):
         raise CannotSplit(_whole_first())
     try:

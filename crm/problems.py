@@ -17,7 +17,7 @@ EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 
 def money(value: Decimal) -> Decimal:
     """Round to kobo, half up."""
-    return value.quantize(KOBO, rounding=ROUND_HALF_UP, context=EXACT)
+    return value.quantize(KOBO, ROUND_HALF_UP, EXACT)
 
 
 def line_discount(line: LineRecord) -> Decimal:
@@ -80,7 +80,7 @@ def buyer_problems(deal: DealRecord, contact: ContactRecord | None, provider: st
     if deal.company_question:
         yield Missing("buyer", "Which company buys", f"{deal.company_question} Mark one as primary in {provider}.")
         return
-    seen = f" It names only the contact {_contact_name(contact)}." if contact else ""
+    seen = f" It names only the contact {contact.full_name or contact.email}." if contact else ""
     yield Missing("buyer", "The buyer", f"The deal has no company.{seen} Put the company on the deal in {provider}.")
 
 
@@ -93,10 +93,6 @@ def country_problem(name: str, country: str, provider: str) -> Iterator[Missing]
             f"{name} has the country “{country}”, which is not one the tax authority knows. "
             f"Write it in {provider} as on a map, for example Nigeria.",
         )
-
-
-def _contact_name(contact: ContactRecord) -> str:
-    return f"{contact.first_name} {contact.last_name}".strip() or contact.email
 
 
 def discount_problem(deal: DealRecord, provider: str) -> Iterator[Missing]:

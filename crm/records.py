@@ -78,6 +78,11 @@ class ContactRecord:
     payload: dict[str, Any]
     extra: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def full_name(self) -> str:
+        """Return both names, "" when there is neither."""
+        return f"{self.first_name} {self.last_name}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class LineRecord:

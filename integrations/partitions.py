@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 from psycopg import sql
@@ -35,6 +36,11 @@ class MonthlyTable:
 
 
 EVENTS = MonthlyTable("integrations_webhookevent", "received_at")
+
+
+def tables() -> list[tuple[MonthlyTable, int]]:
+    """Return every table of months, with the days that its rows are kept, as the settings name them."""
+    return [(MonthlyTable(name, column), days) for name, column, days in settings.MONTHLY_TABLES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +93,24 @@ def days_ahead(table: MonthlyTable, now: datetime) -> int:
 
 
 def alarm(now: datetime) -> str:
-    """Return "ok", or a sentence when partitions are about to run out."""
-    days = days_ahead(EVENTS, now)
+    """Return "ok", or a sentence when partitions of a table are about to run out."""
+    sentences = [sentence for table, _days in tables() if (sentence := _alarm_of(table, now))]
+    return " ".join(sentences) or "ok"
+
+
+def _alarm_of(table: MonthlyTable, now: datetime) -> str:
+    days = days_ahead(table, now)
     if days >= ALARM_DAYS:
-        return "ok"
+        return ""
     return (
-        f"Partitions of {EVENTS.name} reach only {days} days ahead, and {ALARM_DAYS} is the least. Nothing is lost: "
+        f"Partitions of {table.name} reach only {days} days ahead, and {ALARM_DAYS} is the least. Nothing is lost: "
         "later rows go to the default partition. Run manage.py maintain_partitions and see why beat does not."
     )
+
+
+def maintain_all(now: datetime) -> dict[str, Maintained]:
+    """Maintain every table of months, and return what was done by its name; as `maintain`."""
+    return {table.name: maintain(table, now, days) for table, days in tables()}
 
 
 def maintain(table: MonthlyTable, now: datetime, retention_days: int) -> Maintained:
@@ -109,13 +125,18 @@ def maintain(table: MonthlyTable, now: datetime, retention_days: int) -> Maintai
     for name in dropped:
         _drop(table, name)
     _delete_old_strays(table, cutoff)
+    made = make_ahead(table, now)
+    if sentence := _alarm_of(table, now):
+        logger.error("partitions_run_out", table=table.name, sentence=sentence)
+    return Maintained(made, tuple(dropped), days_ahead(table, now))
+
+
+def make_ahead(table: MonthlyTable, now: datetime) -> tuple[str, ...]:
+    """Make the months that are missing up to MONTHS_AHEAD, and those of rows in the default partition."""
     missing = _missing(table, now)
     for month in missing:
         _make(table, month)
-    made = tuple(partition_name(table, month) for month in missing)
-    if (sentence := alarm(now)) != "ok":
-        logger.error("partitions_run_out", table=table.name, sentence=sentence)
-    return Maintained(made, tuple(dropped), days_ahead(table, now))
+    return tuple(partition_name(table, month) for month in missing)
 
 
 def _missing(table: MonthlyTable, now: datetime) -> list[datetime]:

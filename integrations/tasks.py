@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 
 from integrations.base.registry import connector_classes, get_connector_class
 from integrations.models import Connection
-from integrations.partitions import EVENTS, maintain
+from integrations.partitions import maintain_all
 from integrations.services.connections import connections_waiting_for_sync
 from integrations.services.health import check_health
 from integrations.services.webhooks import connections_with_waiting_events, prune_webhooks, split_deliveries
@@ -115,8 +115,8 @@ def ring_waiting_events() -> None:
 
 @shared_task(name="integrations.tasks.maintain_partitions")
 def maintain_partitions() -> int:
-    """Make the coming months' partitions, drop what is past its retention; returns the days ahead."""
+    """Make the coming months' partitions, drop what is past its retention; returns the least days ahead."""
     now = timezone.now()
-    done = maintain(EVENTS, now, settings.WEBHOOK_RETENTION_DAYS)
+    done = maintain_all(now)
     prune_webhooks(now=now, retention_days=settings.WEBHOOK_RETENTION_DAYS)
-    return done.days_ahead
+    return min(each.days_ahead for each in done.values())

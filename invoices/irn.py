@@ -32,7 +32,7 @@ def make_irn(number: str, service_id: str, issue_date: date) -> str:
         raise IrnInvalid(f"{number!r} is no invoice number: it takes 1 to 32 capital letters and digits.")
     if not SERVICE_ID.fullmatch(service_id):
         raise IrnInvalid(f"{service_id!r} is no service id: it has 8 capital letters and digits.")
-    return f"{number}-{service_id}-{issue_date:%Y%m%d}"
+    return f"{number}-{service_id}-{issue_date.isoformat().replace('-', '')}"
 
 
 def in_lagos(instant: datetime) -> datetime:

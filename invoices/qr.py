@@ -91,17 +91,23 @@ def qr_payload(*, irn: str, public_key: str, certificate: str, stamp: str) -> st
 def qr_svg(payload: str) -> str:
     """Return the code as an SVG element: level M, quiet zone of 4 modules, scaled by its viewBox.
 
-    One rectangle a run of dark modules, not one a module: whoever sets or shows it has a third of the work.
+    One stroke a run of dark modules, a module wide and all in one path, so that no seam shows between them: for whoever
+    sets or shows it, two points a run are less work than a rectangle, and far less than one for each module.
     """
     code = zxingcpp.create_barcode(payload, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
     picture = code.to_image(scale=1, add_quiet_zones=True)
     side, modules = picture.shape[0], bytes(memoryview(picture))  # type: ignore[arg-type]  # a byte a module
-    runs = [(*divmod(run.start(), side), len(run[0])) for run in DARK.finditer(modules)]
-    path = "".join(f"M{x} {y}h{length}v1h-{length}z" for y, x, length in runs)
+    strokes, x, y = ["M0 .5"], 0, 0
+    for run in DARK.finditer(modules):
+        row, column = divmod(run.start(), side)
+        length = len(run[0])
+        strokes.append(f"m{column - x} {row - y}h{length}")  # from the end of the one before: the shortest to read
+        x, y = column + length, row
+    path = "".join(strokes)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" shape-rendering="crispEdges">'
         f"<title>QR code of the invoice</title>"
-        f'<path fill="#fff" d="M0 0h{side}v{side}H0z"/><path d="{path}"/></svg>'
+        f'<path fill="#fff" d="M0 0h{side}v{side}H0z"/><path fill="none" stroke="#000" d="{path}"/></svg>'
     )
 
 

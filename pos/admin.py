@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -12,7 +10,7 @@ from unfold.decorators import display
 from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, organizations
 from accounts.templatetags.show import money, quantity
 from integrations.admin import ProviderOfConnectionFilter
-from pos.models import Location, Refund, Sale, SaleLine
+from pos.models import Location, Refund, RefundState, Sale, SaleBatch, SaleLine
 
 
 @admin.register(Location)
@@ -23,7 +21,7 @@ class LocationAdmin(EvidenceAdmin):
     list_filter = (organizations(), ProviderOfConnectionFilter, "is_active")
     list_select_related = ("organization", "connection")
     search_fields = ("name", "external_id", "organization__name")
-    fields = ("organization", "connection", "external_id", "name", "time_zone", "currency", "show_state")
+    fields = ("organization", "connection", "external_id", "name", "time_zone", "currency", "is_chosen", "show_state")
     readonly_fields = fields
 
     @badge(description=_("State"), ordering="is_active", colours={"open": "success", "closed": "warning"})
@@ -60,14 +58,6 @@ class SaleLineInline(EvidenceInline):
         return money(line.tax_amount, line.sale.currency)
 
 
-class RefundInline(EvidenceInline):
-    """What was given back."""
-
-    model = Refund
-    fields = ("external_id", "refunded_at", "currency", "amount", "reason")
-    readonly_fields = fields
-
-
 @admin.register(Sale)
 class SaleAdmin(EvidenceAdmin):
     """Sales of every organization."""
@@ -75,21 +65,16 @@ class SaleAdmin(EvidenceAdmin):
     list_display = (
         "external_id", "organization", "connection", "location", "sold_at", "show_total", "show_tax", "show_state",
     )  # fmt: skip
-    list_filter = (organizations(), ProviderOfConnectionFilter, "currency", "sold_at")
+    list_filter = (organizations(), ProviderOfConnectionFilter, "state", "currency", "sold_at")
     list_select_related = ("organization", "connection", "location")
-    search_fields = ("external_id", "location__name", "organization__name")
+    search_fields = ("external_id__exact",)
     date_hierarchy = "sold_at"
-    inlines = (SaleLineInline, RefundInline)
+    inlines = (SaleLineInline,)
     fields = (
-        "organization", "connection", "location", "external_id", "sold_at", "show_total", "show_tax", "show_tip",
-        "source_updated_at", "stored_at", "content_hash", "show_payload",
+        "organization", "connection", "location", "external_id", "sold_at", "show_state", "show_total", "show_tax",
+        "show_tip", "problem", "stored_at", "tenders", "returns", "show_payload",
     )  # fmt: skip
     readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Sale]:
-        """Return sales and whether each has a refund."""
-        rows: QuerySet[Sale] = super().get_queryset(request)
-        return rows.annotate(has_refund=Exists(Refund.objects.filter(sale=OuterRef("pk"))))
 
     @display(description=_("Total"), ordering="total_amount")
     def show_total(self, sale: Sale) -> str:
@@ -106,11 +91,10 @@ class SaleAdmin(EvidenceAdmin):
         """Return the tip, which is no turnover."""
         return money(sale.tip_amount, sale.currency)
 
-    @badge(description=_("State"), colours={"sold": "success", "refunded": "warning"})
+    @badge(description=_("State"), ordering="state", colours={"completed": "success", "open": "warning"})
     def show_state(self, sale: Sale) -> tuple[str, str]:
-        """Return whether something was given back."""
-        refunded = bool(sale.has_refund)  # type: ignore[attr-defined]
-        return ("refunded", str(_("With a refund"))) if refunded else ("sold", str(_("Sold")))
+        """Return what has become of it."""
+        return sale.state, sale.get_state_display()
 
     @display(description=_("As the provider sent it"))
     def show_payload(self, sale: Sale) -> str | SafeString:
@@ -120,15 +104,23 @@ class SaleAdmin(EvidenceAdmin):
 
 @admin.register(Refund)
 class RefundAdmin(EvidenceAdmin):
-    """Money given back."""
+    """Money given back, and its credit note."""
 
-    list_display = ("external_id", "organization", "connection", "sale", "refunded_at", "show_amount", "show_state")
-    list_filter = (organizations(), ProviderOfConnectionFilter, "currency", "refunded_at")
-    list_select_related = ("organization", "connection", "sale")
-    search_fields = ("external_id", "sale__external_id", "organization__name", "reason")
-    date_hierarchy = "refunded_at"
+    list_display = (
+        "external_id",
+        "organization",
+        "location",
+        "refunded_at",
+        "show_amount",
+        "show_state",
+        "note_problem",
+    )
+    list_filter = (organizations(), ProviderOfConnectionFilter, "state", "note_due", "refunded_at")
+    list_select_related = ("organization", "location")
+    search_fields = ("external_id__exact", "payment_external_id__exact")
     fields = (
-        "organization", "connection", "sale", "external_id", "refunded_at", "show_amount", "reason", "show_payload",
+        "organization", "connection", "location", "external_id", "payment_external_id", "return_external_id", "sale",
+        "refunded_at", "show_amount", "reason", "show_state", "is_unlinked", "note_due", "note_problem", "payload",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -137,12 +129,34 @@ class RefundAdmin(EvidenceAdmin):
         """Return what was given back."""
         return money(refund.amount, refund.currency)
 
-    @badge(description=_("State"), colours={"placed": "success", "orphan": "warning"})
+    @badge(description=_("State"), ordering="state", colours={RefundState.COMPLETED: "success", "failed": "danger"})
     def show_state(self, refund: Refund) -> tuple[str, str]:
-        """Return whether its sale has been read."""
-        return ("placed", str(_("With its sale"))) if refund.sale_id else ("orphan", str(_("Sale not read yet")))
+        """Return what has become of it."""
+        return refund.state, refund.get_state_display()
 
-    @display(description=_("As the provider sent it"))
-    def show_payload(self, refund: Refund) -> str | SafeString:
-        """Return the payload, folded."""
-        return folded(refund.payload)
+
+@admin.register(SaleBatch)
+class SaleBatchAdmin(EvidenceAdmin):
+    """Sales that were handed in together."""
+
+    list_display = ("location", "organization", "day", "sequence", "show_total", "due_at", "closed_at", "invoice_due")
+    list_filter = (organizations(), "day", "invoice_due")
+    list_select_related = ("organization", "location")
+    date_hierarchy = "day"
+    fields = (
+        "organization",
+        "connection",
+        "location",
+        "day",
+        "currency",
+        "sequence",
+        "show_total",
+        "due_at",
+        "closed_at",
+    )
+    readonly_fields = fields
+
+    @display(description=_("Total"), ordering="total_amount")
+    def show_total(self, batch: SaleBatch) -> str:
+        """Return what its sales come to."""
+        return money(batch.total_amount, batch.currency)

@@ -89,7 +89,15 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
             ("crm.buyerfacts", "assignment_ind"),
         ),
     ),
-    (_("Point of sale"), (("pos.sale", "point_of_sale"), ("pos.refund", "undo"), ("pos.location", "store"))),
+    (
+        _("Point of sale"),
+        (
+            ("pos.sale", "point_of_sale"),
+            ("pos.salebatch", "inventory_2"),
+            ("pos.refund", "undo"),
+            ("pos.location", "store"),
+        ),
+    ),
     (
         _("People and organizations"),
         (

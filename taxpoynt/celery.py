@@ -25,6 +25,7 @@ HIGH, STANDARD, BATCH = "high_priority", "standard", "batch"
 
 # First match wins; a task that matches nothing here goes to `standard`.
 ROUTES = [
+    ("pos.tasks.invoice_waiting_sales", {"queue": STANDARD}),
     ("pos.*", {"queue": HIGH}),  # a sale must never wait behind a nightly backfill
     ("crm.*sync_*_deals", {"queue": BATCH}),
     ("crm.*preview_*", {"queue": BATCH}),
@@ -45,6 +46,7 @@ SWEEPS = {
     "sweep-webhooks": ("integrations.tasks.sweep_webhooks", 5.0),
     "maintain-partitions": ("integrations.tasks.maintain_partitions", 6 * 3600.0),
     "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 60.0),
+    "invoice-waiting-sales": ("pos.tasks.invoice_waiting_sales", 30.0),
     "write-back-invoices": ("crm.tasks.write_back_invoices", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
     "work-exchanges": ("invoices.tasks.work_exchanges", 30.0),

@@ -54,9 +54,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CONNECTORS = ["crm.hubspot.connector.HubSpotConnector"]
 TAX_AUTHORITY = "invoices.authority.mbs.MBSAuthority"
 # Who reads a kind of source again before its held invoices are tried, where what is stored is too old.
-HELD_SOURCES = {"deal": "crm.services.invoicing.retry_held"}
+HELD_SOURCES = {
+    "deal": "crm.services.invoicing.retry_held",
+    "sale": "pos.services.invoicing.retry_held_sales",
+    "sales": "pos.services.invoicing.retry_held_batches",
+}
 # Who tells what a kind of source asks to be invoiced, for the reconciliation.
-RECONCILED_SOURCES = ["crm.services.asking.deals_between"]
+RECONCILED_SOURCES = ["crm.services.asking.deals_between", "pos.services.asking.sales_between"]
 
 HUBSPOT_API_BASE = env.str("HUBSPOT_API_BASE", "https://api.hubapi.com").rstrip("/")
 HUBSPOT_APP_BASE = env.str("HUBSPOT_APP_BASE", "https://app.hubspot.com").rstrip("/")
@@ -68,6 +72,14 @@ HUBSPOT_API_VERSION = env.str("HUBSPOT_API_VERSION", "2026-09")
 HUBSPOT_OAUTH_VERSION = env.str("HUBSPOT_OAUTH_VERSION", "2026-03")
 
 WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", 180)
+# How long a business keeps its records of sales is the law's to say, and we have not seen it said: ten years is long.
+SALE_RETENTION_DAYS = env.int("SALE_RETENTION_DAYS", 3650)
+# (table, the column whose month it is partitioned by, days that rows are kept)
+MONTHLY_TABLES = [
+    ("integrations_webhookevent", "received_at", WEBHOOK_RETENTION_DAYS),
+    ("pos_sale", "sold_at", SALE_RETENTION_DAYS),
+    ("pos_saleline", "sold_at", SALE_RETENTION_DAYS),
+]
 
 SQUARE_BASE = env.str("SQUARE_BASE", "https://connect.squareup.com").rstrip("/")
 SQUARE_APPLICATION_ID = env.str("SQUARE_APPLICATION_ID", "")

@@ -18,6 +18,7 @@ from integrations.models import Connection, ConnectionStatus
 from integrations.services.syncs import request_full_read
 from invoices.models import RuleEvent, RuleSet, RuleStatus
 from invoices.rules import Rules
+from invoices.services.issuing import wake_sources
 from invoices.services.ruling import (
     RulesInForce,
     RulesRefused,
@@ -88,6 +89,7 @@ def apply_rules() -> int:
         with scope(organization=event.rule_set.organization):
             if event.applied_at is None:
                 marked += _mark(event.rule_set.organization)
+                wake_sources()
                 event.applied_at = timezone.now()
             event.to_read = [pk for pk in event.to_read if not _is_asked(pk)]
             event.save(update_fields=["applied_at", "to_read"])

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
-from django.utils import timezone
 
 from crm.models import Deal, DealAlias
 from crm.services.converting import CONVERSION, Desk
 from crm.services.reading import STREAM
 from integrations.models import Connection, Quarantine
-from invoices.drafts import InvoiceDraft, Seller, with_defaults
-from invoices.drafts.lines import totals_of
-from invoices.drafts.missing import tax_point
-from invoices.drafts.preparing import prepare
-from invoices.irn import in_lagos
+from invoices.drafts import Seller
 from invoices.law import Law
 from invoices.models import Business, Invoice
 from invoices.reconciling import Source
-from invoices.services.law import law_in_force, pinned_rate, tax_rules_of
+from invoices.services.asked import asked_amount
+from invoices.services.law import law_in_force
 from invoices.services.ruling import active_rules
 
 CHUNK = 500
@@ -100,7 +95,7 @@ def _sources(connection: Connection, deals: list[Deal], seller: Seller | None, l
         parts = desk.convert(deal)
         drafts = [each.draft for each in parts.due] if parts is not None else []
         asked: list[tuple[str, Decimal | None]] = [
-            _asked(draft, seller, law, invoices.get((deal.external_id, draft.source.part))) for draft in drafts
+            asked_amount(draft, seller, law, invoices.get((deal.external_id, draft.source.part))) for draft in drafts
         ]
         currency = asked[0][0] if asked else _currency(deal, invoices)
         amounts = [amount for _, amount in asked if amount is not None]
@@ -114,16 +109,6 @@ def _sources(connection: Connection, deals: list[Deal], seller: Seller | None, l
             )
         )
     return found
-
-
-def _asked(draft: InvoiceDraft, seller: Seller | None, law: Law, invoice: Invoice | None) -> tuple[str, Decimal | None]:
-    """Return (currency, amount with tax) of one draft in the terms of its invoice."""
-    issued = (invoice.issue_date if invoice else None) or in_lagos(timezone.now()).date()
-    day, tax = tax_point(draft.supply_date, issued), (tax_rules_of(invoice) if invoice else None) or law.tax
-    pinned = pinned_rate(invoice) if invoice else None
-    prepared = prepare(with_defaults(draft, seller), replace(law, tax=tax), day, pinned)
-    totals = totals_of(prepared.draft, day, tax)
-    return prepared.draft.currency, totals.payable_amount if totals else None
 
 
 def _currency(deal: Deal, invoices: dict[tuple[str, str], Invoice]) -> str:

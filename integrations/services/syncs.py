@@ -13,6 +13,7 @@ from billiard.exceptions import SoftTimeLimitExceeded  # what the worker raises 
 from django.db import DatabaseError, transaction
 from django.db import connection as database
 from django.utils import timezone
+from psycopg.pq import TransactionStatus
 
 from integrations.base.errors import IntegrationError, ReauthorizationRequired, TransientError
 from integrations.base.http import LONG_WAIT, CallStatistics
@@ -111,6 +112,7 @@ def run_sync(
         except StopAsked as asked:
             return _stop_as_asked(run, plan, stream, asked.request)
         except KeyboardInterrupt:
+            _leave_interrupted_statement()
             _finish(run, stream, RunStatus.PARTIAL, "It was stopped by hand. The next run goes on from here.")
             raise
         except SoftTimeLimitExceeded:
@@ -122,6 +124,13 @@ def run_sync(
             _finish(run, stream, RunStatus.FAILED, f"An error of ours stopped it. Tell support: {reference}.")
             raise
         return _succeed(run, plan, stream, is_resumed=is_resumed)
+
+
+def _leave_interrupted_statement() -> None:
+    """Close a database connection that was stopped in mid-statement; the next use opens another."""
+    raw = database.connection
+    if raw is not None and raw.pgconn.transaction_status == TransactionStatus.ACTIVE:
+        database.close()
 
 
 def _stop_when_not_active(connection: Connection) -> None:

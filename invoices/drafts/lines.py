@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from invoices.authority.codes import names_by_code
-from invoices.drafts.facts import InvoiceDraft, LineDraft, Missing
-from invoices.taxes import CannotCalculate, TaxableLine, TaxRules, Totals, calculate, line_amounts, money
+from invoices.drafts.facts import NOTHING, InvoiceDraft, LineDraft, Missing
+from invoices.taxes import EXACT, CannotCalculate, TaxableLine, TaxRules, Totals, calculate, line_amounts, money
 
 HSN_CODE = re.compile(r"\d{4}\.\d{2}")
 ISIC_CODE = re.compile(r"\d{4}")
-PLACES = 6  # decimals that the database keeps of quantities and prices
+SMALLEST = Decimal("0.000001")  # the database keeps six decimals of quantities and prices
 LARGEST = Decimal(10) ** 12  # far above any deal; a line of two such numbers still fits where it must
 LONGEST_TEXT = 500
 
 
-def line_defects(position: int, line: LineDraft, place: str) -> Iterator[Missing]:
-    """Yield what line number `position` (from 1) of `place` lacks or has wrong."""
+def line_defects(position: int, line: LineDraft, place: str, *, has_sound_numbers: bool) -> Iterator[Missing]:
+    """Yield what line number `position` (from 1) of `place` lacks or has wrong, but for numbers known to be sound."""
     path, who = f"lines.{position}", f"Line {position}"
     where = f"Correct line {position} of {place}."
     for name in ("name", "description"):
@@ -28,7 +28,7 @@ def line_defects(position: int, line: LineDraft, place: str) -> Iterator[Missing
             yield Missing(f"{path}.{name}", f"{who}'s {name}", where)
         elif len(text) > LONGEST_TEXT:
             yield Missing(f"{path}.{name}", f"{who}'s {name} is longer than {LONGEST_TEXT} characters", where)
-    for field, sentence in _number_defects(line):
+    for field, sentence in () if has_sound_numbers else _number_defects(line):
         yield Missing(f"{path}.{field}", f"{who}{sentence}", where)
     if not line.tax_category:
         label = f"{who}'s tax category"
@@ -41,17 +41,16 @@ def line_defects(position: int, line: LineDraft, place: str) -> Iterator[Missing
         yield Missing(f"{path}.classification", f"{who}{sentence}", where)
 
 
-def sum_defects(draft: InvoiceDraft, place: str) -> Iterator[Missing]:
-    """Yield what is wrong with the document's discount, charge and total; silent while a line is unusable."""
+def sum_defects(draft: InvoiceDraft, lines: Sequence[TaxableLine], place: str) -> Iterator[Missing]:
+    """Yield what is wrong with the document's discount, charge and total; of the total only with `taxable` lines."""
     where = f"Correct the amounts of {place}."
     amounts = {"discount": draft.document_discount, "charge": draft.document_charge}
     wrong = [name for name, amount in amounts.items() if _unusable(amount)]
     for name in wrong:
         yield Missing(f"document_{name}", f"The document's {name} ({shown(amounts[name])}) cannot be invoiced", where)
-    lines = [taxable(line) for line in draft.lines]
-    if wrong or not lines or None in lines:
+    if wrong or not lines:
         return
-    whole = sum((line_amounts(line, Decimal(0)).net for line in lines if line), Decimal(0))
+    whole = sum((line_amounts(line, NOTHING).net for line in lines), NOTHING)
     discount, charge = money(amounts["discount"]), money(amounts["charge"])
     if discount > whole:
         label = f"The document's discount ({shown(discount)}) is larger than the sum of its lines ({shown(whole)})"
@@ -64,12 +63,12 @@ def sum_defects(draft: InvoiceDraft, place: str) -> Iterator[Missing]:
 
 def totals_of(draft: InvoiceDraft, day: date, tax: TaxRules) -> Totals | None:
     """Return the document's sums at the rates of `day`, None while they cannot be worked out."""
-    lines = [taxable(line) for line in draft.lines]
-    if not lines or None in lines or _unusable(draft.document_discount) or _unusable(draft.document_charge):
+    lines = taxable(draft.lines)
+    if not lines or _unusable(draft.document_discount) or _unusable(draft.document_charge):
         return None
     try:
         return calculate(
-            [line for line in lines if line],
+            lines,
             document_discount=draft.document_discount,
             document_charge=draft.document_charge,
             day=day,
@@ -79,11 +78,14 @@ def totals_of(draft: InvoiceDraft, day: date, tax: TaxRules) -> Totals | None:
         return None
 
 
-def taxable(line: LineDraft) -> TaxableLine | None:
-    """Return the line for the arithmetic, None while one of its numbers is lacking or impossible."""
-    if line.quantity is None or line.unit_price is None or next(_number_defects(line), None):
-        return None
-    return TaxableLine(line.quantity, line.unit_price, line.discount, line.fee, line.tax_category)
+def taxable(lines: Iterable[LineDraft]) -> list[TaxableLine]:
+    """Return the lines for the arithmetic, none while a number of any is lacking or impossible."""
+    found = []
+    for line in lines:
+        if line.quantity is None or line.unit_price is None or next(_number_defects(line), None):
+            return []
+        found.append(TaxableLine(line.quantity, line.unit_price, line.discount, line.fee, line.tax_category))
+    return found
 
 
 def shown(number: Decimal) -> str:
@@ -94,27 +96,35 @@ def shown(number: Decimal) -> str:
 
 
 def _number_defects(line: LineDraft) -> Iterator[tuple[str, str]]:
-    if line.quantity is None:
-        yield "quantity", "'s quantity"
-    elif _out_of_bounds(line.quantity) or line.quantity <= 0:
-        yield "quantity", f" has a quantity that cannot be invoiced ({shown(line.quantity)})"
-    if line.unit_price is None:
-        yield "unit_price", "'s price"
-    elif line.unit_price.is_finite() and line.unit_price < 0:
-        yield "unit_price", f" has a negative price ({shown(line.unit_price)}); a discount belongs in its own field"
-    elif _out_of_bounds(line.unit_price):
-        yield "unit_price", f" has a price that cannot be invoiced ({shown(line.unit_price)})"
+    quantity, price = line.quantity, line.unit_price
+    factors = None
+    if quantity is not None and price is not None and not (_unusable(quantity) or _unusable(price)):
+        factors = quantity, price
+    if not (factors and quantity):
+        yield from _factor_defects(quantity, price)
     for name in ("discount", "fee"):
         if _unusable(getattr(line, name)):
             yield name, f" has a {name} that cannot be invoiced ({shown(getattr(line, name))})"
             return
-    if line.quantity is None or line.unit_price is None or _unusable(line.quantity) or _unusable(line.unit_price):
-        return
-    yield from _net_defect(line, line.quantity, line.unit_price)
+    if factors:
+        yield from _net_defect(line, *factors)
+
+
+def _factor_defects(quantity: Decimal | None, price: Decimal | None) -> Iterator[tuple[str, str]]:
+    if quantity is None:
+        yield "quantity", "'s quantity"
+    elif _unusable(quantity) or not quantity:
+        yield "quantity", f" has a quantity that cannot be invoiced ({shown(quantity)})"
+    if price is None:
+        yield "unit_price", "'s price"
+    elif price.is_finite() and price < 0:
+        yield "unit_price", f" has a negative price ({shown(price)}); a discount belongs in its own field"
+    elif _unusable(price):
+        yield "unit_price", f" has a price that cannot be invoiced ({shown(price)})"
 
 
 def _net_defect(line: LineDraft, quantity: Decimal, price: Decimal) -> Iterator[tuple[str, str]]:
-    amounts = line_amounts(TaxableLine(quantity, price, line.discount, line.fee, ""), Decimal(0))
+    amounts = line_amounts(TaxableLine(quantity, price, line.discount, line.fee, ""), NOTHING)
     if amounts.net < 0:
         yield "discount", f"'s discount ({shown(amounts.discount)}) is larger than the line ({shown(amounts.gross)})"
     elif amounts.net > LARGEST:
@@ -137,15 +147,6 @@ def _classification_defect(line: LineDraft) -> str:
 
 
 def _unusable(amount: Decimal) -> bool:
-    return _out_of_bounds(amount) or amount < 0
-
-
-def _out_of_bounds(number: Decimal) -> bool:
-    if not number:
-        return False
-    if not number.is_finite() or number.adjusted() > 12 or (number.adjusted() == 12 and abs(number) > LARGEST):
+    if not (amount.is_finite() and NOTHING <= amount <= LARGEST):
         return True
-    # Most numbers are short as they stand; only the others are rid of their trailing zeros first.
-    if int(number.as_tuple().exponent) >= -PLACES:
-        return False
-    return int(number.normalize().as_tuple().exponent) < -PLACES
+    return amount.quantize(SMALLEST, ROUND_HALF_UP, EXACT) != amount

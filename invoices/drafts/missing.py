@@ -9,7 +9,7 @@ from datetime import date
 
 from invoices.authority import codes
 from invoices.drafts.facts import InvoiceDraft, LineDraft, Missing, PartyDraft, Seller
-from invoices.drafts.lines import line_defects, sum_defects
+from invoices.drafts.lines import line_defects, sum_defects, taxable
 from invoices.irn import SERVICE_ID
 
 PROFILE = "business profile"
@@ -33,9 +33,8 @@ def with_defaults(draft: InvoiceDraft, seller: Seller | None) -> InvoiceDraft:
 
     A services code without its description gets the one of the authority's list.
     """
-    lines = tuple(_line_with_defaults(line, seller) for line in draft.lines)
-    is_changed = any(new is not old for new, old in zip(lines, draft.lines, strict=True))
-    return replace(draft, lines=lines) if is_changed else draft
+    lines = tuple([_line_with_defaults(line, seller) for line in draft.lines])
+    return draft if lines == draft.lines else replace(draft, lines=lines)
 
 
 def missing_facts(draft: InvoiceDraft, seller: Seller | None) -> tuple[Missing, ...]:
@@ -57,14 +56,16 @@ def tax_point(supply_date: date | None, issue_date: date) -> date:
 
 def _defects(draft: InvoiceDraft, seller: Seller | None) -> Iterator[Missing]:
     yield from _seller_defects(seller)
-    yield from _header_defects(draft)
+    place = _place(draft)
+    yield from _header_defects(draft, place)
     if draft.buyer is not None:
-        yield from party_defects("buyer", "The buyer", draft.buyer, _buyer_where(draft))
+        yield from party_defects("buyer", "The buyer", draft.buyer, _buyer_where(draft.buyer, place))
     elif draft.kind != "B2C":
-        yield Missing("buyer", "The buyer", f"Name the business that buys: {_place(draft)} has none.")
+        yield Missing("buyer", "The buyer", f"Name the business that buys: {place} has none.")
+    sound = taxable(draft.lines)
     for position, line in enumerate(draft.lines, 1):
-        yield from line_defects(position, line, _place(draft))
-    yield from sum_defects(draft, _place(draft))
+        yield from line_defects(position, line, place, has_sound_numbers=bool(sound))
+    yield from sum_defects(draft, sound, place)
 
 
 def _seller_defects(seller: Seller | None) -> Iterator[Missing]:
@@ -88,23 +89,25 @@ def _seller_defects(seller: Seller | None) -> Iterator[Missing]:
         )
 
 
-def _header_defects(draft: InvoiceDraft) -> Iterator[Missing]:
+def _header_defects(draft: InvoiceDraft, place: str) -> Iterator[Missing]:
     if draft.source.kind == "refund":
         yield Missing("kind", "A credit note", "Refunds are kept here but not made into credit notes yet.")
     if not draft.currency:
-        yield Missing("currency", "The currency", f"Give {_place(draft)} a currency.")
+        yield Missing("currency", "The currency", f"Give {place} a currency.")
     if not draft.lines:
-        yield Missing("lines", "At least one line", f"Add the goods or services sold to {_place(draft)}.")
+        yield Missing("lines", "At least one line", f"Add the goods or services sold to {place}.")
 
 
 def party_defects(path: str, who: str, party: PartyDraft, where: str) -> Iterator[Missing]:
     """Yield what a party lacks, or has in a form that the authority refuses."""
     for name, words, shortest, longest in PARTY_FACTS:
         value = getattr(party, name).strip()
+        if shortest <= len(value) <= longest:
+            continue
         label = f"{who}'s {words}"
         if not value:
             yield Missing(f"{path}.{name}", label, where)
-        elif not shortest <= len(value) <= longest:
+        else:
             size = f"shorter than {shortest}" if len(value) < shortest else f"longer than {longest}"
             yield Missing(f"{path}.{name}", f"{label} ({_cut(value)} is {size} characters)", where)
     if party.email.strip() and not EMAIL.fullmatch(party.email.strip()):
@@ -113,9 +116,8 @@ def party_defects(path: str, who: str, party: PartyDraft, where: str) -> Iterato
         yield Missing(f"{path}.country", f"{who}'s country ({_cut(party.country)} is not known)", where)
 
 
-def _buyer_where(draft: InvoiceDraft) -> str:
-    name = draft.buyer.name.strip() if draft.buyer else ""
-    return f"Fill it in for {_cut(name) or 'the buyer'} where {_place(draft)} is kept."
+def _buyer_where(buyer: PartyDraft, place: str) -> str:
+    return f"Fill it in for {_cut(buyer.name) or 'the buyer'} where {place} is kept."
 
 
 def _place(draft: InvoiceDraft) -> str:

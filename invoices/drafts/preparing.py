@@ -70,10 +70,10 @@ def in_naira(amount: Decimal | None, currency: str, rate: Pinned | None) -> Deci
 
 def quoted_total(draft: InvoiceDraft) -> Decimal | None:
     """Return what a draft of prices with tax comes to as it was quoted, None for another or while it cannot be."""
-    lines = [taxable(line) for line in draft.lines]
-    if not draft.prices_include_tax or not lines or None in lines:
+    lines = taxable(draft.lines) if draft.prices_include_tax else []
+    if not lines:
         return None
-    whole = sum((line_amounts(line, ZERO).net for line in lines if line), ZERO)
+    whole = sum((line_amounts(line, ZERO).net for line in lines), ZERO)
     return whole - money(draft.document_discount) + money(draft.document_charge)
 
 
@@ -117,10 +117,10 @@ def _before_tax(draft: InvoiceDraft, tax: TaxRules, day: date) -> InvoiceDraft:
 
     What is taken off or put on the whole document goes to its lines, so that each category comes to what was quoted.
     """
-    lines = [taxable(line) for line in draft.lines]
-    if not lines or None in lines:
+    lines = taxable(draft.lines)
+    if not lines:
         raise CannotCalculate("A line cannot be added up.")
-    amounts = [line_amounts(line, tax.rate_or_refuse(line.category, day)) for line in lines if line]
+    amounts = [line_amounts(line, tax.rate_or_refuse(line.category, day)) for line in lines]
     weights = {(f"{i:06}", ZERO): line.net for i, line in enumerate(amounts)}
     off = list(share(money(draft.document_discount), weights).values())
     on = list(share(money(draft.document_charge), weights).values())

@@ -1,6 +1,8 @@
 """Sets the sheet as a PDF, or as pictures of its pages, with one kept compiler.
 
-The texts reach the template as JSON data and are shown as they stand: nothing that somebody typed is ever code.
+The texts reach the template as JSON data and are shown as they stand: nothing that somebody typed is ever code. They
+come as one string in a source of two lines, because whatever is given in `sys_inputs` becomes part of the compiler's
+library, and with another library it uses nothing again of what it set before.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 import typst
 
 TEMPLATE = Path(__file__).with_name("invoice.typ")
+SOURCE = '#import "/{template}": invoice\n#invoice(json(bytes({sheet})))\n'
 # For archives: everything needed to show it is inside, and a file could be attached.
 ARCHIVAL = "a-3b"
 
@@ -43,10 +46,12 @@ def set_pictures(sheet: dict[str, Any], *, ppi: float = 144) -> list[bytes]:
 
 
 def _compile(sheet: dict[str, Any], *, has_system_fonts: bool, **options: Any) -> Any:
-    with _lock:  # the compiler keeps one set of inputs
-        return _compiler(has_system_fonts).compile(sys_inputs={"sheet": json.dumps(sheet)}, **options)
+    # The inner JSON is ASCII without control characters; a string of that is written alike in JSON and in the source.
+    source = SOURCE.format(template=TEMPLATE.name, sheet=json.dumps(json.dumps(sheet)))
+    with _lock:  # the compiler takes one source at a time
+        return _compiler(has_system_fonts).compile(source.encode(), **options)
 
 
 @cache
 def _compiler(has_system_fonts: bool) -> typst.Compiler:
-    return typst.Compiler(TEMPLATE, root=TEMPLATE.parent, ignore_system_fonts=not has_system_fonts)
+    return typst.Compiler(root=TEMPLATE.parent, ignore_system_fonts=not has_system_fonts)

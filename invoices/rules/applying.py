@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from invoices.rules.content import Condition, KindRule, LineRule, to_number
 
@@ -13,9 +12,11 @@ from invoices.rules.content import Condition, KindRule, LineRule, to_number
 Lookup = Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A value with its origin: `source` is a property path, or "" where `rule` or nothing gave it."""
+class Found(NamedTuple):
+    """A value with its origin: `source` is a property path, or "" where `rule` or nothing gave it.
+
+    A tuple, because a deal makes a score of them, in half the time of a frozen dataclass.
+    """
 
     value: str
     source: str = ""
@@ -28,7 +29,7 @@ NOWHERE = Found("")
 def fill(sources: Iterable[str], lookup: Lookup, rule: str) -> Found:
     """Return the first source that has text; the constant of rule `rule` where that is what comes first."""
     for source in sources:
-        if source.startswith("="):
+        if source[0] == "=":
             return Found(source[1:], rule=rule)
         if value := lookup(source):
             return Found(value, source)

@@ -133,6 +133,11 @@ def reissue_held(*, organization: Organization) -> list[Issued]:
     return issued
 
 
+def wake_sources() -> None:
+    """Let the sources of held invoices that make theirs again do so, for example by new rules; in an open scope."""
+    _left_to_their_sources()
+
+
 def with_held_invoices() -> list[Organization]:
     """Return the organizations that have drafts which lack something."""
     with scopes_disabled():

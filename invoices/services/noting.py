@@ -26,8 +26,10 @@ def preview_note(*, invoice: Invoice, request: NoteRequest) -> Totals:
         return _checked_totals(invoice, draft)
 
 
-def make_note(*, invoice: Invoice, request: NoteRequest, by: User) -> Invoice:
+def make_note(*, invoice: Invoice, request: NoteRequest, by: User | None) -> Invoice:
     """Make a note and return it, READY or held like any invoice; raises NoteInvalid with a sentence for people.
+
+    `by` is None where a refund at the till asks for it and nobody here.
 
     Notes of one organization are made one after the other, so that two people cannot credit the same naira.
     """

@@ -60,7 +60,7 @@ def dismiss(*, proposal: Proposal, why: str, by: User) -> bool:
     )
 
 
-def answer(*, original: Invoice, note: Invoice, by: User) -> None:
+def answer(*, original: Invoice, note: Invoice, by: User | None) -> None:
     """Close the open proposal of an invoice by the note that was made, inside the caller's transaction."""
     now = timezone.now()
     Proposal.objects.filter(invoice=original, state=ProposalState.OPEN).update(

@@ -27,6 +27,7 @@ from invoices.models import (
     TaxRate,
     TaxRulesVersion,
 )
+from pos.models import SaleKey, SalePayment
 from tests.admin.world import SECRETS, World
 from tests.factories import make_organization
 
@@ -35,7 +36,7 @@ OURS = ("accounts", "integrations", "invoices", "crm", "pos")
 # A delivery may hold events of several tenants and belongs to none; a key is a hash and says nothing.
 LAW = {Enforcement, ExchangeRate, LegalRule, TaxRate, TaxRulesVersion}
 OF_NO_TENANT = {WebhookDelivery, Breaker, AuthorityNotice, CodeList, *LAW}
-NOT_SHOWN = {WebhookEventKey, QrPicture}
+NOT_SHOWN = {WebhookEventKey, QrPicture, SaleKey, SalePayment}
 
 
 def name(model: type[Model]) -> str:

@@ -47,9 +47,12 @@ from invoices.models import (
 from invoices.services.issuing import issue_drafts
 from invoices.services.law import enter_rates
 from invoices.services.ruling import save_draft
-from pos.models import Location, Refund, Sale, SaleLine
+from pos.models import Location, SaleBatch
+from pos.records import LocationRecord
+from pos.services.saving import save_locations, save_refunds, save_sales
 from tests.factories import make_member, make_organization
 from tests.invoices.making import make_business, make_connection, make_draft
+from tests.pos.making import refund_of, sale_of
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 ACCESS_TOKEN, REFRESH_TOKEN = "made-up-access-token-7f31", "made-up-refresh-token-9c55"
@@ -156,18 +159,15 @@ def _make_deal(organization: Organization, connection: Connection) -> Deal:
 
 
 def _make_sales(organization: Organization, connection: Connection) -> None:
-    same: dict[str, Any] = {"organization": organization, "connection": connection}
-    location = Location.objects.create(external_id="L1", name="Shop at the lagoon", currency="NGN", **same)
-    sale = Sale.objects.create(
-        location=location, external_id="S1", sold_at=NOON, currency="NGN", total_amount=Decimal("1075.00"),
-        tax_amount=Decimal("75.00"), content_hash="0" * 32, **same,
+    shop = LocationRecord("yaba", "Shop at the lagoon", "Africa/Lagos", "NGN", is_active=True)
+    save_locations(connection=connection, records=[shop])
+    sale = sale_of(external_id="S1")
+    save_sales(connection=connection, records=[sale])
+    save_refunds(connection=connection, records=[refund_of(sale)])
+    SaleBatch.objects.create(
+        organization=organization, connection=connection, location=Location.objects.get(), day=NOON.date(),
+        currency="NGN", sequence=1, total_amount=sale.total_amount, due_at=NOON, closed_at=NOON,
     )  # fmt: skip
-    SaleLine.objects.create(
-        sale=sale, external_id="SL1", name="Bread", quantity=Decimal(1), gross_amount=Decimal("1000.00")
-    )
-    Refund.objects.create(
-        sale=sale, external_id="R1", refunded_at=NOON, currency="NGN", amount=Decimal("10.00"), **same
-    )
 
 
 def _make_strangers() -> None:

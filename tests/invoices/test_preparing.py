@@ -85,7 +85,7 @@ def test_all_sums_hold_and_nobody_pays_more_than_was_quoted(
         plain(str(price), str(quantity), tax_category=category, discount=money(money(price * quantity) * percent / 100))
         for price, quantity, percent, category in rows
     )
-    whole = sum((line_amounts(found, ZERO).net for line in lines if (found := taxable(line))), ZERO)
+    whole = sum((line_amounts(line, ZERO).net for line in taxable(lines)), ZERO)
     discount, on = money(whole * off / 100), Decimal(charge) if whole else ZERO
     found = totals(*lines, discount=str(discount), charge=str(on))
     quoted = whole - discount + on
