@@ -46,7 +46,9 @@ Control (no keys; for tests and the demo)
     POST /_control/webhooks/burst           {"events", "per_second", "batch"}: rename deals, post an event for each at
                                             this many deliveries a second; answers with p50, p95, p99 when all are done
     GET  /_control/square/sellers           merchant ids, their locations, the scopes granted to the app
-    POST /_control/square/sellers           {"name", "locations"}: one more; /locations {"merchant_id"}: one more shop
+    POST /_control/square/sellers           {"name", "locations"}: one more seller
+    POST /_control/square/locations         {"merchant_id"}: one more shop; with "location_id" and
+                                            "active" it opens or closes one
     POST /_control/square/connect           {"merchant_id", "scopes"}: grant without the page; answers as the token call
     POST /_control/square/revoke            {"merchant_id"}: the seller takes the access away in its dashboard
     POST /_control/square/sales             {"merchant_id", "location_id", ...}: ring up one sale; answers its order.

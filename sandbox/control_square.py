@@ -66,11 +66,18 @@ class SquareControl:
         return json_response(200, self._seller_json(seller))
 
     def add_location(self, request: Request) -> Response:
-        """POST {"merchant_id"}: the seller opens one more shop, of which webhooks tell."""
-        seller = self._seller(body_of(request))
-        shop = open_shop(seller)
-        self.square.webhooks.post(seller.id, "location.created", shop.id, "Location", None)
-        return json_response(200, {"id": shop.id, "name": shop.name})
+        """POST {"merchant_id"}: the seller opens one more shop; with "location_id" and "active" it opens or closes one.
+
+        Webhooks tell of it.
+        """
+        body = body_of(request)
+        seller, wanted = self._seller(body), body.get("location_id")
+        shop = next((each for each in seller.shops if each.id == _shop(seller, body)), None) if wanted else None
+        event = "location.updated" if shop else "location.created"
+        shop = shop or open_shop(seller)
+        shop.active = body.get("active") is not False
+        self.square.webhooks.post(seller.id, event, shop.id, "Location", None)
+        return json_response(200, {"id": shop.id, "name": shop.name, "active": shop.active})
 
     def connect(self, request: Request) -> Response:
         """POST {"merchant_id", "scopes"}: grant the app access without the consent page; the answer of the token."""

@@ -32,7 +32,10 @@ td{overflow-wrap:anywhere} .number{text-align:right;white-space:nowrap}
 dt{opacity:.8;font-size:.9rem} dd{margin:0 0 .5rem;overflow-wrap:anywhere}
 @media(max-width:40rem){.extra{display:none}}
 """
-NAV = '<nav aria-label="Sandbox"><a href="/">Sandbox</a> <a href="/hubspot">CRM</a> <a href="/faults">Faults</a></nav>'
+NAV = (
+    '<nav aria-label="Sandbox"><a href="/">Sandbox</a> <a href="/hubspot">CRM</a> <a href="/square/till">Tills</a> '
+    '<a href="/faults">Faults</a></nav>'
+)
 
 
 def page(title: str, body: str, *, wide: bool = False) -> str:
@@ -42,7 +45,7 @@ def page(title: str, body: str, *, wide: bool = False) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body{mark}>"
-        '<p class="note"><strong>Sandbox.</strong> This page plays HubSpot; every company and person in it is '
+        '<p class="note"><strong>Sandbox.</strong> It plays a real service; every company and person in it is '
         f"invented.</p>{NAV if wide else ''}<h1>{escape(title)}</h1>{body}</body></html>"
     )
 

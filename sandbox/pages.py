@@ -1,4 +1,4 @@
-"""The sandbox's own pages for people: its index, HubSpot's CRM played, the fault panel."""
+"""The sandbox's own pages for people: its index, HubSpot's CRM and Square's tills played, the fault panel."""
 
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -6,23 +6,29 @@ from typing import TYPE_CHECKING
 from sandbox.html import page
 from sandbox.pages_crm import CrmPages
 from sandbox.pages_faults import FaultPages
+from sandbox.pages_square import TillPages
 from sandbox.web import Request, Response, Routes, html_response, split_path
 
 if TYPE_CHECKING:
     from sandbox.app import Sandbox
 
-FIRST_PARTS = ("", "hubspot", "faults")
-HOME = """<p>This server plays HubSpot and the tax authority for demonstrations and tests.</p>
+FIRST_PARTS = ("", "hubspot", "square", "faults")
+HOME = """<p>This server plays HubSpot, Square and the tax authority for demonstrations and tests.</p>
 <h2>Pages</h2><dl>
 <dt>Change deals, lines and companies as the people of the account would</dt>
 <dd><a href="/hubspot">HubSpot's CRM</a></dd>
-<dt>Let HubSpot be late, refuse, forget; send webhooks twice or mixed up</dt>
+<dt>Ring up sales, give money back, sell offline, take the app's access away</dt>
+<dd><a href="/square/till">Square's tills</a></dd>
+<dt>Let HubSpot and Square be late, refuse, forget; send webhooks twice or mixed up</dt>
 <dd><a href="/faults">Faults</a></dd></dl>
 <h2>What a program reads</h2><dl>
 <dt>What each side was asked</dt><dd><a href="/_control/received?documents=0">/_control/received</a></dd>
 <dt>What should become of each deal</dt><dd><a href="/_control/expected">/_control/expected</a></dd>
 <dt>The sellers that the authority knows</dt><dd><a href="/_control/businesses">/_control/businesses</a></dd>
-<dt>Which webhooks went out</dt><dd><a href="/_control/webhooks">/_control/webhooks</a></dd>
+<dt>Which webhooks went out</dt><dd><a href="/_control/webhooks">/_control/webhooks</a> and
+<a href="/_control/square/webhooks">/_control/square/webhooks</a></dd>
+<dt>What each shop sold and gave back</dt><dd><a href="/_control/square/truth">/_control/square/truth</a></dd>
+<dt>Square's sellers and their shops</dt><dd><a href="/_control/square/sellers">/_control/square/sellers</a></dd>
 <dt>All settings</dt><dd><a href="/_control/settings">/_control/settings</a></dd></dl>"""
 
 
@@ -30,11 +36,13 @@ class Pages:
     """Answers the paths of the pages; forms are taken from this machine only, and only from these pages."""
 
     def __init__(self, sandbox: "Sandbox") -> None:
-        crm, faults = CrmPages(sandbox), FaultPages(sandbox)
+        crm, faults, tills = CrmPages(sandbox), FaultPages(sandbox), TillPages(sandbox)
         self.routes = Routes(
             ("GET", "/", self.home),
             ("GET", "/faults", faults.show),
             ("POST", "/faults", faults.save),
+            ("GET", "/square/till", tills.show),
+            ("POST", "/square/till", tills.act),
             ("GET", "/hubspot", crm.deals),
             ("POST", "/hubspot/merge", crm.merge),
             ("GET", "/hubspot/deals/{id}", crm.deal),
@@ -56,7 +64,7 @@ class Pages:
 
     def home(self, request: Request) -> Response:
         """GET /."""
-        return html_response(200, page("HubSpot and the tax authority, played", HOME, wide=True))
+        return html_response(200, page("HubSpot, Square and the tax authority, played", HOME, wide=True))
 
 
 def _from_here(request: Request) -> bool:

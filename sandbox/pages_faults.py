@@ -41,6 +41,27 @@ WEBHOOKS = (
     ("webhooks_on", "Webhooks are sent", ""),
     ("webhook_shuffle", "Events and deliveries are mixed up", ""),
 )
+SQUARE = (
+    ("square_lag_s", "Lists lag", "Seconds in which lists and searches trail the tills."),
+    ("square_error_500", "500", "How many times."),
+    ("square_bad_gateway_html", "502 with an HTML page", "How many times."),
+    ("square_missing_scopes", "Missing scopes", "With spaces between; refused with 403."),
+    ("square_order_events", "Order events", "none, updated or both."),
+    ("square_oauth_errors", "Shape of 401 under /oauth2", "errors or legacy."),
+    ("square_token_ttl", "Life of an access token", "Seconds."),
+    ("square_cursor_s", "Life of a cursor", "Seconds."),
+    ("square_webhook_delay_ms", "Webhook delay", "Milliseconds."),
+    ("square_webhook_duplicates", "Extra copies of each webhook", "0 to 10."),
+    ("square_webhook_drop", "Webhooks that are lost", "How many."),
+    ("square_webhook_timeout_s", "Time to answer a webhook", "Seconds."),
+    ("square_webhook_time_scale", "Pace of repetitions", "1 is Square's own; 0.01 makes a minute 0.6 seconds."),
+    ("square_webhooks_on", "Webhooks are sent", ""),
+    ("square_webhook_shuffle", "Webhooks are mixed up", ""),
+    ("square_webhook_wrong_key", "Webhooks are signed with a wrong key", ""),
+    ("square_tips_in_total", "An order's total includes tips", ""),
+    ("square_offline_keeps_time", "An offline order keeps its own time", ""),
+    ("square_go_times", "Subscriptions have times like Go's", ""),
+)
 KEPT_ON_RESET = {"deals", "seed", "webhook_target", "mbs_webhook_target", "square_webhook_target"}
 
 
@@ -60,7 +81,8 @@ class FaultPages:
             ("HubSpot's answers", _shown(settings, ANSWERS) + _counted_fields(settings)),
             ("Records", _shown(settings, RECORDS)),
             ("Tokens", _shown(settings, TOKENS)),
-            ("Webhooks", _webhook_fields(settings) + _shown(settings, WEBHOOKS)),
+            ("Square", _square_fields(settings) + _shown(settings, SQUARE)),
+            ("Webhooks of HubSpot", _webhook_fields(settings) + _shown(settings, WEBHOOKS)),
         ]
         inside = "</div>".join(f'<h2>{title}</h2><div class="fields">{content}' for title, content in parts)
         buttons = '<div class="actions"><button name="do" value="save" class="main">Save</button></div>'
@@ -131,18 +153,52 @@ def _webhook_fields(settings: Settings) -> str:
     )
 
 
+def _square_fields(settings: Settings) -> str:
+    target, limit = settings.square_webhook_target or {}, settings.square_rate_limit or {}
+    stall, dead = settings.square_timeout or {}, settings.square_dead_token or {}
+    return (
+        text_field("square_url", "Webhooks are sent to", target.get("url", ""), "Empty: only to the app's own.")
+        + text_field("square_key", "Signature key", target.get("secret", ""), "Signs each delivery.")
+        + text_field("square_limit_times", "429", str(limit.get("times", 0)), "How many times.")
+        + text_field("square_limit_wait", "429: Retry-After", _wait(limit), "Seconds; empty for no header.")
+        + text_field("square_stall_times", "No answer", str(stall.get("times", 0)), "How many times.")
+        + text_field("square_stall_seconds", "No answer: for", str(stall.get("seconds", 60)), "Seconds.")
+        + text_field("square_dead_times", "401 expired", str(dead.get("times", 0)), "How many times.")
+        + text_field("square_dead_after", "401 expired: after", str(dead.get("after", 0)), "So many good calls.")
+    )
+
+
+def _read_square(given: dict[str, str]) -> dict[str, Any]:
+    """Return the counted switches of Square that a form has; one of no times is off."""
+    numbers = {name: _number(value.strip() or "0") for name, value in given.items()}
+    get = numbers.get
+    limit = {"times": get("square_limit_times", 0)}
+    if given.get("square_limit_wait", "").strip():
+        limit["retry_after"] = numbers["square_limit_wait"]
+    stall = {"times": get("square_stall_times", 0), "seconds": get("square_stall_seconds", 60)}
+    dead = {"times": get("square_dead_times", 0), "after": get("square_dead_after", 0), "code": "ACCESS_TOKEN_EXPIRED"}
+    url, key = given.get("square_url", "").strip(), given.get("square_key", "").strip()
+    return {
+        "square_rate_limit": limit if limit["times"] else None,
+        "square_timeout": stall if stall["times"] else None,
+        "square_dead_token": dead if dead["times"] else None,
+        "square_webhook_target": {"url": url, "secret": key} if url else None,
+    }
+
+
 def _read(given: dict[str, str]) -> dict[str, Any]:
     """Return the settings of a submitted form; what is no number stays text, for the check to refuse."""
     changes: dict[str, Any] = {}
     usual = Settings()
-    for name, _, _ in ANSWERS + RECORDS + TOKENS + WEBHOOKS:
+    for name, _, _ in ANSWERS + RECORDS + TOKENS + SQUARE + WEBHOOKS:
         text, kind = given.get(name, "").strip(), type(getattr(usual, name))
         if kind is bool:
             changes[name] = name in given
         elif kind is list:
             changes[name] = [_number(part) if name == "webhook_retry_gaps" else part for part in text.split()]
         else:
-            changes[name] = _number(text or "0")
+            changes[name] = text if kind is str else _number(text or "0")
+    changes |= _read_square(given)
     kind_of_limit, wait = given.get("limit_kind", ""), _number_or_none(given.get("limit_wait", ""))
     times = _number(given.get("limit_times", "") or "1")
     changes["rate_limit"] = {"kind": kind_of_limit, "retry_after": wait, "times": times} if kind_of_limit else None

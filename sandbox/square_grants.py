@@ -44,7 +44,6 @@ class Token:
     scopes: list[str]
     expires: float
     revoked: bool = False
-    short_lived: bool = False
 
 
 class SquareGrants:
@@ -78,10 +77,10 @@ class SquareGrants:
         self.by_merchant.setdefault(merchant_id, []).append(grant)
         return grant
 
-    def issue(self, grant: Grant, seconds: int, scopes: list[str], *, short_lived: bool = False) -> tuple[str, Token]:
+    def issue(self, grant: Grant, seconds: int, scopes: list[str]) -> tuple[str, Token]:
         """Return a new access token of a grant."""
         text = f"EAAAE{secrets.token_urlsafe(90)}"
-        self.tokens[text] = token = Token(grant, scopes, time.time() + seconds, short_lived=short_lived)
+        self.tokens[text] = token = Token(grant, scopes, time.time() + seconds)
         return text, token
 
     def live_grant(self, refresh_token: str) -> Grant:

@@ -114,7 +114,7 @@ class SquareOAuth:
         """Return the token answer for a grant, narrowed to the scopes `wanted`."""
         scopes = [scope for scope in grant.scopes if scope in wanted]
         seconds = SHORT_LIFE if short_lived else self.settings.square_token_ttl
-        text, token = self.grants.issue(grant, seconds, scopes, short_lived=short_lived)
+        text, token = self.grants.issue(grant, seconds, scopes)
         return {
             "access_token": text,
             "token_type": "bearer",

@@ -111,5 +111,5 @@ def _whole(entry: Entry) -> orjson.Fragment:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
-    version = {"version": entry.version} if entry.version else {}
-    return {"order_id": entry.id, "location_id": entry.location_id, **version}
+    """Return an OrderEntry; orders of a till have no version."""
+    return {"order_id": entry.id, "location_id": entry.location_id}

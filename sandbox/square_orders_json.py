@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.square_pricing import GIFT_CARD, TOTAL, Basket, Discount, Line, ServiceCharge, Tax
+from sandbox.square_pricing import TOTAL, Basket, Discount, Line, ServiceCharge, Tax
 
 CURRENCY = "NGN"
 KILOGRAMS = {"measurement_unit": {"weight_unit": "METRIC_KILOGRAM", "type": "TYPE_WEIGHT"}, "precision": 3}
@@ -184,8 +184,3 @@ def payment_json(tender: Tender) -> dict[str, Any]:
 def _supplied(tender: Tender) -> int:
     """Return what the buyer handed over: whole thousands of naira."""
     return -(-(tender.amount + tender.tip) // 100_000) * 100_000
-
-
-def is_gift_card(line: dict[str, Any]) -> bool:
-    """Whether an order's line sold a gift card."""
-    return line.get("item_type") == GIFT_CARD

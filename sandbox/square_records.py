@@ -6,9 +6,7 @@ from fractions import Fraction
 from secrets import token_hex
 from typing import Any
 
-import orjson
-
-from sandbox.square_books import ORDER, PAYMENT, REFUND, Books, Entry, text_of
+from sandbox.square_books import ORDER, PAYMENT, REFUND, Books, Entry, packed, text_of
 from sandbox.square_pricing import BadBasket, Basket
 from sandbox.square_settings import SquareSettings
 from sandbox.square_shops import Seller
@@ -28,10 +26,8 @@ class Sale:
     """
 
     seller: Seller
-    basket: Basket
-    tip: int
-    sold_at: int
     payments: list[str]
+    unfinished: tuple[Basket, int] | None = None  # of an open sale: what it will have sold, and the tip
     back: dict[str, Fraction] = field(default_factory=dict)
 
 
@@ -61,7 +57,7 @@ class Records:
             times = {"closed_at": times["updated_at"]} | times
         shown = order | {name: text_of(moment) for name, moment in times.items()} | {"state": state}
         source, customer = order.get("source", {}).get("name", ""), order.get("customer_id", "")
-        place, body = order["location_id"], orjson.dumps(shown)
+        place, body = order["location_id"], packed(shown)
         entry = Entry(ORDER, order["id"], merchant_id, place, times, body, state, source, customer)
         self.books.put(entry)
         return entry
@@ -69,7 +65,7 @@ class Records:
     def put_payment(self, merchant_id: str, payment: dict[str, Any], times: Times, event: str) -> None:
         """Write a payment and tell of it; its version token is new each time."""
         shown = payment | {name: text_of(times[name]) for name in ("created_at", "updated_at")}
-        body = orjson.dumps(shown | {"version_token": token_hex(16)})
+        body = packed(shown | {"version_token": token_hex(16)})
         place, state = payment["location_id"], payment["status"]
         entry = Entry(PAYMENT, payment["id"], merchant_id, place, times, body, state)
         self.books.put(entry)
@@ -86,7 +82,7 @@ class Records:
         before = self.books.present.get(refund["id"])
         now = self.books.tick(before)
         times = {"created_at": before.times["created_at"] if before else now, "updated_at": now}
-        body = orjson.dumps(refund | {name: text_of(moment) for name, moment in times.items()})
+        body = packed(refund | {name: text_of(moment) for name, moment in times.items()})
         place, state = refund["location_id"], refund["status"]
         entry = Entry(REFUND, refund["id"], merchant_id, place, times, body, state)
         self.books.put(entry)

@@ -62,12 +62,12 @@ class Till:
         entry = self.records.put_order(seller.id, pruned(order), given.get("state", "COMPLETED"), times)
         payments = [tender.payment_id for tender in tenders] + (exchange.sale.payments if exchange else [])
         tip = sum(tender.tip for tender in tenders)
-        sale = Sale(seller, basket, tip, moments.offline or moments.now, payments)
-        self.records.sales[entry.id] = sale
+        is_open = entry.state == "OPEN"
+        self.records.sales[entry.id] = Sale(seller, payments, (basket, tip) if is_open else None)
         for tender in tenders:
             self._pay(entry, tender, str(given.get("note") or ""), times, moments.offline)
-        if entry.state == "COMPLETED":
-            self.truth.sold(entry.id, location_id, sale.sold_at, basket, tip)
+        if not is_open:
+            self.truth.sold(entry.id, location_id, moments.offline or moments.now, basket, tip)
         if exchange:
             self._trade(entry, exchange, -due)
         self.records.tell_order(entry)
@@ -133,7 +133,7 @@ class Till:
     def finish(self, seller: Seller, order_id: str, state: str) -> dict[str, Any]:
         """Complete or cancel an open sale with its payments; FAILED is a cancellation whose payments failed."""
         entry, sale = self.records.sale_of(seller, order_id)
-        if entry.state != "OPEN" or state not in ("COMPLETED", "CANCELED", "FAILED"):
+        if sale.unfinished is None or state not in ("COMPLETED", "CANCELED", "FAILED"):
             raise BadBasket("Only an open sale can be finished, as COMPLETED, CANCELED or FAILED.")
         for payment_id in sale.payments:
             self.records.change_payment(payment_id, status=state)
@@ -141,8 +141,8 @@ class Till:
         done = "COMPLETED" if state == "COMPLETED" else "CANCELED"
         entry = self.records.put_order(seller.id, entry.content(), done, entry.times | {"updated_at": now})
         if done == "COMPLETED":
-            sale.sold_at = now
-            self.truth.sold(order_id, entry.location_id, now, sale.basket, sale.tip)
+            self.truth.sold(order_id, entry.location_id, now, *sale.unfinished)
+        sale.unfinished = None
         self.records.tell_order(entry, is_new=False)
         return entry.content()
 

@@ -31,6 +31,7 @@ SCOPE_OF = {
     "customer.created": "CUSTOMERS_READ",
     "customer.updated": "CUSTOMERS_READ",
     "location.created": "MERCHANT_PROFILE_READ",
+    "location.updated": "MERCHANT_PROFILE_READ",
     "oauth.authorization.revoked": "",
 }
 TEST_EVENT = "webhooks.test_notification"

@@ -280,9 +280,11 @@ def test_a_burst_keeps_its_pace_and_every_sale_is_in_the_books(square: SquareCli
     assert square.sandbox.control("square/truth")["days"][0]["sales"] == 100
 
 
-def test_sellers_and_shops_can_be_added(square: SquareClient) -> None:
+def test_sellers_and_shops_can_be_added_and_shops_closed(square: SquareClient) -> None:
     seller = square.sandbox.control("square/sellers", {"name": "Okuta Stores", "locations": 11})
     shop = square.sandbox.control("square/locations", {"merchant_id": seller["merchant_id"]})
     token = square.sandbox.control("square/connect", {"merchant_id": seller["merchant_id"]})
     names = {each["id"] for each in SquareClient(square.sandbox, token["access_token"]).read("locations")["locations"]}
     assert names == {each["id"] for each in seller["locations"]} | {shop["id"]}
+    square.sandbox.control("square/locations", {"location_id": SHOP, "active": False})
+    assert square.read(f"locations/{SHOP}")["location"]["status"] == "INACTIVE"

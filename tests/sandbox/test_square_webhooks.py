@@ -205,6 +205,13 @@ def test_a_seller_who_takes_the_access_away_is_told_of_once(square: SquareClient
     assert settled(square)["sent"] == 1
 
 
+def test_a_new_shop_is_told_of_without_its_facts(square: SquareClient, app: Receiver) -> None:
+    shop = square.sandbox.control("square/locations", {"merchant_id": SMALL})
+    (request,) = app.wait_for(1)
+    event = json.loads(request.body)
+    assert (event["type"], event["data"]) == ("location.created", {"type": "Location", "id": shop["id"]})
+
+
 def subscribe(square: SquareClient, url: str, *types: str, **more: Any) -> dict[str, Any]:
     given = {"name": "App", "notification_url": url, "event_types": list(types) or ["payment.created"]}
     return square.ask("webhooks/subscriptions", {"subscription": given} | more)["subscription"]
