@@ -25,6 +25,7 @@ logger = structlog.get_logger(__name__)
 # Seconds after which a ring that nobody heard is void: the sweep has rung again by then, and a busy queue must not
 # fill with a sync for every half minute that it was busy.
 RING_LASTS = 40
+SYNC_RING_LASTS = 20  # shorter: a sync that was rung for twice reads the account twice
 
 
 def ring_sync(connection: Connection) -> None:
@@ -32,7 +33,7 @@ def ring_sync(connection: Connection) -> None:
 
     With the broker away it is not lost: the wish is in the database and the sweep rings again.
     """
-    _ring(get_connector_class(connection.provider).info.sync_task, [connection.pk], expires=RING_LASTS)
+    _ring(get_connector_class(connection.provider).info.sync_task, [connection.pk], expires=SYNC_RING_LASTS)
 
 
 def ring_preview(connection: Connection) -> None:

@@ -40,11 +40,11 @@ ROUTES = [
 # Seconds between two rings. A ring that nobody heard is void when the next one comes, so that workers which were
 # away for a day do not find thousands of them.
 SWEEPS = {
-    "ring-wanted-syncs": ("integrations.tasks.ring_wanted_syncs", 30.0),
+    "ring-wanted-syncs": ("integrations.tasks.ring_wanted_syncs", 10.0),
     "check-connections": ("integrations.tasks.check_connections", 60.0),
     "sweep-webhooks": ("integrations.tasks.sweep_webhooks", 5.0),
     "maintain-partitions": ("integrations.tasks.maintain_partitions", 6 * 3600.0),
-    "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 60.0),
+    "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 20.0),
     "write-back-invoices": ("crm.tasks.write_back_invoices", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
     "work-exchanges": ("invoices.tasks.work_exchanges", 30.0),

@@ -182,7 +182,22 @@ DATABASES = {
         "ATOMIC_REQUESTS": False,
     }
 }
-DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# A machine that is cut off says no goodbye: each end must find out by itself, or its locks stay for two hours.
+_alive: dict[str, object] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+DATABASE_POOLED = env.bool("DATABASE_POOLED", False)
+if (
+    DATABASE_POOLED
+):  # a pooler in transaction mode keeps no cursor and passes no settings on: PostgreSQL gets them itself
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+else:
+    _alive["options"] = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
+DATABASES["default"]["OPTIONS"] = {**_alive, **DATABASES["default"].get("OPTIONS", {})}
 
 # --- people ------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -271,7 +286,8 @@ SPECTACULAR_SETTINGS = {
 
 # --- broker and background work ----------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
-CELERY_BROKER_URL = REDIS_URL
+BROKER_URL = env.str("BROKER_URL", "") or REDIS_URL  # RabbitMQ may carry the tasks; the limits of calls stay in Redis
+CELERY_BROKER_URL = BROKER_URL
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 

@@ -9,8 +9,8 @@ from typing import Any
 import structlog
 from django.db import OperationalError, transaction
 from django.db import connection as database
-from django.db.models import Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import CharField, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django_scopes import scopes_disabled
 
@@ -25,7 +25,7 @@ from integrations.models import (
     WebhookEventKey,
 )
 from integrations.models.webhook import WAITING
-from integrations.services.events import LOCK_SPACE as WORKER_LOCKS
+from integrations.services.leases import EVENTS, is_leased
 
 logger = structlog.get_logger(__name__)
 
@@ -196,17 +196,13 @@ def _note_heard(connection_ids: Sequence[int], heard_at: datetime) -> None:
 def connections_with_waiting_events() -> list[Connection]:
     """Return active connections, of every organization, that have events due and no worker at them.
 
-    The worker that holds a connection looks again after letting go, so nobody need be rung for it.
+    The worker that holds a connection's lease looks again after giving it back, so nobody need be rung for it.
     """
-    held = RawSQL(
-        "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND granted"
-        " AND classid = %s AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        [WORKER_LOCKS],
-    )
+    is_held = is_leased(Value(f"{EVENTS} "), Cast(OuterRef("pk"), CharField()))
     with scopes_disabled():
         due = WebhookEvent.objects.filter(status__in=WAITING, next_attempt_at__lte=timezone.now())
         active = Connection.objects.filter(status=ConnectionStatus.ACTIVE)
-        return list(active.filter(pk__in=due.order_by().values("connection_id")).exclude(pk__in=held))
+        return list(active.filter(~is_held, pk__in=due.order_by().values("connection_id")))
 
 
 def replay_effects(events: Sequence[WebhookEvent]) -> list[str]:
