@@ -13,11 +13,14 @@ from django.utils import timezone
 from django_scopes import scopes_disabled
 from kombu.exceptions import OperationalError
 
+from integrations import pulse
 from integrations.base.registry import connector_classes, get_connector_class
 from integrations.models import Connection
 from integrations.partitions import EVENTS, maintain
 from integrations.services.connections import connections_waiting_for_sync
 from integrations.services.health import check_health
+from integrations.services.queues import hear_canary as note_canary
+from integrations.services.queues import prune_queues as forget_old_minutes
 from integrations.services.webhooks import connections_with_waiting_events, prune_webhooks, split_deliveries
 
 logger = structlog.get_logger(__name__)
@@ -121,3 +124,15 @@ def maintain_partitions() -> int:
     done = maintain(EVENTS, now, settings.WEBHOOK_RETENTION_DAYS)
     prune_webhooks(now=now, retention_days=settings.WEBHOOK_RETENTION_DAYS)
     return done.days_ahead
+
+
+@shared_task(name=pulse.CANARY, bind=True)
+def hear_canary(self: Any, queue: str) -> None:
+    """Say that a worker took this from its queue, and how long it waited there."""
+    note_canary(queue=queue, sent_at=pulse.sent_at(self))
+
+
+@shared_task(name="integrations.tasks.prune_queues")
+def prune_queues() -> int:
+    """Forget what is older than a day of the queues' minutes and processes."""
+    return forget_old_minutes(now=timezone.now())

@@ -57,6 +57,8 @@ TAX_AUTHORITY = "invoices.authority.mbs.MBSAuthority"
 HELD_SOURCES = {"deal": "crm.services.invoicing.retry_held"}
 # Who tells what a kind of source asks to be invoiced, for the reconciliation.
 RECONCILED_SOURCES = ["crm.services.asking.deals_between"]
+# Who tells what is due in the database, for the health of the queues.
+QUEUE_WORK = ["integrations.services.queues.webhooks_and_syncs", "taxpoynt.due_work.deals_and_invoices"]
 
 HUBSPOT_API_BASE = env.str("HUBSPOT_API_BASE", "https://api.hubapi.com").rstrip("/")
 HUBSPOT_APP_BASE = env.str("HUBSPOT_APP_BASE", "https://app.hubspot.com").rstrip("/")
@@ -288,6 +290,17 @@ SPECTACULAR_SETTINGS = {
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
 BROKER_URL = env.str("BROKER_URL", "") or REDIS_URL  # RabbitMQ may carry the tasks; the limits of calls stay in Redis
 CELERY_BROKER_URL = BROKER_URL
+if not BROKER_URL.startswith("amqp"):
+    # What only Redis needs to be told; RabbitMQ gives back by itself what a lost worker held.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 3600,
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,  # kombu otherwise looks every 100 s only
+        "socket_connect_timeout": 3,
+        "socket_timeout": 10,
+        # A worker of several queues empties the first that it was given before it looks at the next.
+        "queue_order_strategy": "priority",
+    }
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
