@@ -16,12 +16,23 @@ from kombu.exceptions import OperationalError
 from integrations import pulse
 from integrations.base.registry import connector_classes, get_connector_class
 from integrations.models import Connection
-from integrations.partitions import EVENTS, maintain
+from integrations.partitions import EVENTS as EVENTS_TABLE
+from integrations.partitions import maintain
+from integrations.queues import HIGH, STANDARD
 from integrations.services.connections import connections_waiting_for_sync
+from integrations.services.events import Handler, process_events
 from integrations.services.health import check_health
+from integrations.services.leases import EVENTS, may_ring
 from integrations.services.queues import hear_canary as note_canary
 from integrations.services.queues import prune_queues as forget_old_minutes
-from integrations.services.webhooks import connections_with_waiting_events, prune_webhooks, split_deliveries
+from integrations.services.webhooks import (
+    DELIVERIES_AT_ONCE,
+    connections_with_waiting_events,
+    has_waiting_deliveries,
+    has_waiting_events,
+    prune_webhooks,
+    split_deliveries,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -81,9 +92,12 @@ def check_connections() -> int:
 
 
 def ring_events(connection: Connection) -> None:
-    """Send the processing of a connection's events to its queue; with the broker away the sweep rings again."""
+    """Send the processing of a connection's events to its queue; with the broker away the sweep rings again.
+
+    One ring at a time: while one is unheard another would only give the connection a second place in the queue.
+    """
     connector = connector_classes().get(connection.provider)
-    if connector is None or not connector.info.webhook_task:
+    if connector is None or not connector.info.webhook_task or not may_ring(f"{EVENTS} {connection.pk}"):
         return
     try:
         current_app.send_task(connector.info.webhook_task, args=[connection.pk], expires=RING_LASTS)
@@ -91,16 +105,37 @@ def ring_events(connection: Connection) -> None:
         logger.warning("broker_away", task=connector.info.webhook_task, connection=connection.pk)
 
 
-@shared_task(name="integrations.tasks.process_webhooks")
-def process_webhooks() -> int:
+def take_turn(connection: Connection, handle: Handler) -> int:
+    """Process a connection's due events for a turn, and ring for the rest behind those that others wait for."""
+    taken = process_events(connection=connection, handle=handle)
+    if taken and has_waiting_events(connection):
+        ring_events(connection)
+    return taken
+
+
+@shared_task(name="integrations.tasks.process_webhooks", bind=True)
+def process_webhooks(self: Any) -> int:
     """Split the deliveries that wait and ring for the connections with events due; returns how many were split.
 
-    Rung for each delivery: when another worker has split them all, that one rings.
+    Rung for each delivery: when another worker has split them all, that one rings. In the tills' queue only tills'
+    deliveries are split, so that no flood of others keeps a sale waiting.
     """
-    count = split_deliveries()
+    queue = (self.request.delivery_info or {}).get("routing_key")
+    is_tills = queue == HIGH
+    count = split_deliveries(tills_only=is_tills)
     if count:
         ring_waiting_events()
+    if count >= DELIVERIES_AT_ONCE and has_waiting_deliveries(tills_only=is_tills):
+        ring_splitting(queue or STANDARD)
     return count
+
+
+def ring_splitting(queue: str) -> None:
+    """Ask for the next turn of splitting; with the broker away the sweep does it."""
+    try:
+        process_webhooks.apply_async(queue=queue, expires=RING_LASTS)
+    except OperationalError:
+        logger.warning("broker_away", task=process_webhooks.name)
 
 
 @shared_task(name="integrations.tasks.sweep_webhooks")
@@ -121,7 +156,7 @@ def ring_waiting_events() -> None:
 def maintain_partitions() -> int:
     """Make the coming months' partitions, drop what is past its retention; returns the days ahead."""
     now = timezone.now()
-    done = maintain(EVENTS, now, settings.WEBHOOK_RETENTION_DAYS)
+    done = maintain(EVENTS_TABLE, now, settings.WEBHOOK_RETENTION_DAYS)
     prune_webhooks(now=now, retention_days=settings.WEBHOOK_RETENTION_DAYS)
     return done.days_ahead
 

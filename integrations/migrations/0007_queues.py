@@ -23,6 +23,10 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=200, primary_key=True, serialize=False)),
                 ("fence", models.BigIntegerField(default=0)),
                 ("until", models.DateTimeField()),
+                (
+                    "rung_at",
+                    models.DateTimeField(help_text="When somebody was rung for who has not come yet.", null=True),
+                ),
             ],
         ),
         migrations.CreateModel(

@@ -15,6 +15,7 @@ class Lease(models.Model):
     name = models.CharField(max_length=200, primary_key=True)
     fence = models.BigIntegerField(default=0)
     until = models.DateTimeField()
+    rung_at = models.DateTimeField(null=True, help_text="When somebody was rung for who has not come yet.")
 
     def __str__(self) -> str:
         return self.name

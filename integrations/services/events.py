@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
+from time import monotonic
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
@@ -26,7 +27,9 @@ from integrations.services.leases import EVENTS, Held, LeaseLost, leased
 
 logger = structlog.get_logger(__name__)
 
-EVENTS_A_BATCH = 200
+EVENTS_A_BATCH = 100
+# How long one connection has a worker while others may wait: whoever has fifty thousand events queues up again.
+TURN = timedelta(seconds=2)
 ATTEMPTS = 24  # with the waits below: about 18 hours
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)
 ATTEMPT = attrgetter("attempts")
@@ -38,13 +41,13 @@ Handler = Callable[[Sequence[WebhookEvent]], Mapping[int, str]]
 
 
 def process_events(*, connection: Connection, handle: Handler) -> int:
-    """Process a connection's due events until none is left; return how many were taken.
+    """Process a connection's due events until none is left or its turn is over; return how many were taken.
 
     One worker at a time has a connection's events, so no object is read by two and many events cost one read. A
     worker that finds another at work goes away: the other looks again after letting go. A failure in passing leaves
     the events waiting, for longer each time; a connection that is not active keeps them for later.
     """
-    taken = 0
+    taken, until = 0, monotonic() + TURN.total_seconds()
     while connection.is_active:
         with leased(f"{EVENTS} {connection.pk}") as held:
             if held is None:
@@ -55,7 +58,7 @@ def process_events(*, connection: Connection, handle: Handler) -> int:
                     if not _work(connection, batch, handle):
                         return taken
                     connection.refresh_from_db(fields=["status"])
-                    if not connection.is_active:
+                    if not connection.is_active or monotonic() > until:
                         return taken
             except LeaseLost:
                 return taken

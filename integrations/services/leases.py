@@ -29,6 +29,7 @@ SYNC = "sync"  # with a connection's number and a stream: a run of it
 LASTS = 15  # seconds after its last renewal: a dead worker's work is free then
 RENEWED_EVERY = 4  # seconds: three renewals may fail before anybody else is let in
 # Our own table's name and number are all that is written into the statements below.
+RUNG_FOR = 8  # seconds; a ring that is lost costs as many, and the wait for the next sweep
 TABLE = Lease._meta.db_table
 UNTIL = f"clock_timestamp() + interval '{LASTS} seconds'"
 
@@ -86,7 +87,7 @@ def take(name: str) -> Held | None:
     """
     with database.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {TABLE} SET fence = fence + 1, until = {UNTIL} WHERE name = ("  # noqa: S608
+            f"UPDATE {TABLE} SET fence = fence + 1, until = {UNTIL}, rung_at = NULL WHERE name = ("  # noqa: S608
             f"SELECT name FROM {TABLE} WHERE name = %s AND until < clock_timestamp() FOR UPDATE SKIP LOCKED"
             ") RETURNING fence",
             [name],
@@ -100,6 +101,23 @@ def take(name: str) -> Held | None:
             )
             row = cursor.fetchone()
     return Held(name, row[0]) if row else None
+
+
+def may_ring(name: str) -> bool:
+    """Note that somebody is rung for, and tell whether to: not while a ring of the last RUNG_FOR seconds is unheard.
+
+    Otherwise each look at what waits would add a task for whoever has the most, and his turns would fill the queue.
+    """
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {TABLE} AS kept (name, fence, until, rung_at)"  # noqa: S608
+            " VALUES (%s, 0, '-infinity', clock_timestamp())"
+            " ON CONFLICT (name) DO UPDATE SET rung_at = clock_timestamp()"
+            f" WHERE kept.rung_at IS NULL OR kept.rung_at < clock_timestamp() - interval '{RUNG_FOR} seconds'"
+            " RETURNING 1",
+            [name],
+        )
+        return cursor.fetchone() is not None
 
 
 def is_leased(*name: Any) -> Exists:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_scopes import scopes_disabled
 
-from integrations.base.registry import connector_classes
+from integrations.base.registry import providers_of
 from integrations.models import Canary, ConnectionStatus, Pulse, QueueMinute, WebhookDelivery, WebhookEvent
 from integrations.models.queue import BEAT, WORKER
 from integrations.models.webhook import WAITING
@@ -109,7 +109,7 @@ def due_work(now: datetime) -> list[DueWork]:
 
 def webhooks_and_syncs(now: datetime) -> list[DueWork]:
     """Return the deliveries, events and wanted syncs that are due."""
-    tills = [slug for slug, connector in connector_classes().items() if connector.info.category == "pos"]
+    tills = providers_of("pos")
     found = []
     with scopes_disabled():
         for queue, is_till in ((HIGH, True), (STANDARD, False)):
