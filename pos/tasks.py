@@ -12,8 +12,8 @@ from integrations.base.errors import IntegrationError, ReauthorizationRequired, 
 from integrations.base.registry import get_connector_class
 from integrations.models import Connection, WebhookEvent
 from integrations.services.connections import mark_needs_reauthorization
-from integrations.services.events import process_events
 from integrations.services.syncs import SyncNotPossible, connection_for_sync
+from integrations.tasks import take_turn
 from invoices.tasks import ring_submissions
 from pos.connector import POSConnector
 from pos.services.crediting import connections_with_due_refunds, credit_due_refunds
@@ -91,7 +91,7 @@ def process_sale_events(connection_id: int) -> str:
         return {pk: NOTHING for pk, each in touched.items() if not (each.sales or each.refunds or each.locations)}
 
     with scope(organization=connection.organization):
-        return f"{process_events(connection=connection, handle=handle)} events."
+        return f"{take_turn(connection, handle)} events."
 
 
 @shared_task(name="pos.tasks.invoice_waiting_sales")
