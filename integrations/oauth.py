@@ -109,7 +109,7 @@ def store_connection(backend: ConnectionOAuth2, user: User, response: dict[str, 
     except IntegrationError as problem:
         raise ConnectFailed(f"{problem.sentence} Nothing was connected.") from problem
     ring_sync(connection)
-    messages.success(backend.strategy.request, f"{connection} is connected. Its deals are being read now.")
+    messages.success(backend.strategy.request, f"{connection} is connected and is being read now.")
     return redirect("connection", pk=connection.pk)
 
 

@@ -55,9 +55,14 @@ def to_record(sale: Sale, key: SaleKey, lines: Iterable[SaleLine]) -> SaleRecord
         source_updated_at=key.source_updated_at,
         version=key.version,
         lines=tuple(_line(line) for line in lines),
-        tenders=tuple(TenderRecord(**_decimals(row, "amount", "tip_amount")) for row in sale.tenders),
+        tenders=tenders_of(sale),
         returns=tuple(_return(row) for row in sale.returns),
     )
+
+
+def tenders_of(sale: Sale) -> tuple[TenderRecord, ...]:
+    """Return how a stored sale was paid."""
+    return tuple(TenderRecord(**_decimals(row, "amount", "tip_amount")) for row in sale.tenders)
 
 
 def _line(line: SaleLine) -> SaleLineRecord:

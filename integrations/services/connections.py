@@ -57,8 +57,8 @@ def connect_account(
             note_health(connection)
     except IntegrityError as conflict:
         raise ConnectRefused(
-            f"The {connector_class.info.name} account {account.name} belongs to another organization here, and its "
-            "deals must not be invoiced twice, so nothing was changed. Connect a different account, or ask support to "
+            f"The {connector_class.info.name} account {account.name} belongs to another organization here, and "
+            "nothing must be invoiced twice, so nothing was changed. Connect a different account, or ask support to "
             "move it."
         ) from conflict
     logger.info("connected", provider=provider, connection=connection.pk)

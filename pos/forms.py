@@ -1,0 +1,51 @@
+"""The filter of the sales page; its state is the address."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from invoices.irn import LAGOS, in_lagos
+from pos.models import Location, Sale, SaleState
+
+
+class SaleFilter(forms.Form):
+    """What to show: a day's sales, today's by default. What is none of the choices is named and left out."""
+
+    day = forms.DateField(required=False, label=_("Day"), widget=forms.DateInput(attrs={"type": "date"}))
+    location = forms.ChoiceField(required=False, label=_("Shop"))
+    state = forms.ChoiceField(required=False, label=_("State"), choices=[("", _("All")), *SaleState.choices])
+    q = forms.CharField(required=False, max_length=100, label=_("Its id at the till"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["q"].widget.attrs |= {"type": "search"}
+        shops = [(str(each.pk), each.name) for each in Location.objects.order_by("name", "pk")]
+        self.fields["location"].choices = [("", _("All shops")), *shops]  # type: ignore[attr-defined]
+
+    @property
+    def shown_day(self) -> Any:
+        """Return the day that is shown, None where an id is looked for."""
+        self.is_valid()
+        if self.cleaned_data.get("q"):
+            return None
+        return self.cleaned_data.get("day") or in_lagos(timezone.now()).date()
+
+    def apply(self, sales: QuerySet[Sale]) -> QuerySet[Sale]:
+        """Return the sales that the filter lets through; of a day on Nigeria's clock, or of an id in any month."""
+        day, chosen = self.shown_day, self.cleaned_data
+        if day is not None:
+            begin = datetime.combine(day, time(), tzinfo=LAGOS)
+            sales = sales.filter(sold_at__gte=begin, sold_at__lt=begin + timedelta(days=1))
+        else:
+            sales = sales.filter(Q(external_id=chosen["q"].strip()))
+        if location := chosen.get("location"):
+            sales = sales.filter(location=location)
+        if state := chosen.get("state"):
+            sales = sales.filter(state=state)
+        return sales
