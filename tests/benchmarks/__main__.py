@@ -21,12 +21,15 @@ from tests.benchmarks import (  # noqa: E402 - after Django is set up
     drain,
     lists,
     paper,
+    queues,
     refreshes,
     sums,
     webhooks,
 )
 
-NAMES = ("conversion", "sums", "drain", "storm", "paper", "backfill", "paced", "refreshes", "webhooks", "lists")
+NAMES = (
+    "conversion", "sums", "drain", "storm", "paper", "backfill", "paced", "refreshes", "webhooks", "queues", "lists",
+)  # fmt: skip
 
 
 def main() -> int:  # noqa: C901 - one line for each of them
@@ -39,6 +42,8 @@ def main() -> int:  # noqa: C901 - one line for each of them
     parser.add_argument("--storm", type=int, default=4_000, help="invoices of the storm")
     parser.add_argument("--kills", type=int, default=1_000, help="workers that die in the storm")
     parser.add_argument("--seconds", type=int, default=60, help="how long webhooks are sent, twice")
+    parser.add_argument("--tasks", type=int, default=50_000, help="batch tasks that wait")
+    parser.add_argument("--webhooks", type=int, default=50, help="webhooks a second while they wait")
     parser.add_argument("--rows", type=int, default=1_000_000, help="invoices of the lists")
     options = parser.parse_args()
     names = options.names or list(NAMES)
@@ -62,6 +67,8 @@ def main() -> int:  # noqa: C901 - one line for each of them
         refreshes.run()
     if "webhooks" in names:
         webhooks.run(2_000, options.seconds)
+    if "queues" in names:
+        queues.run(options.tasks, options.webhooks, options.seconds)
     if "lists" in names:
         lists.run(options.rows)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
