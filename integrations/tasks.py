@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -19,7 +20,7 @@ from integrations.models import Connection
 from integrations.partitions import maintain_all
 from integrations.queues import HIGH, STANDARD
 from integrations.services.connections import connections_waiting_for_sync
-from integrations.services.events import Handler, process_events
+from integrations.services.events import TURN, Handler, process_events
 from integrations.services.health import check_health
 from integrations.services.leases import EVENTS, may_ring
 from integrations.services.queues import hear_canary as note_canary
@@ -106,8 +107,9 @@ def ring_events(connection: Connection) -> None:
 
 def take_turn(connection: Connection, handle: Handler) -> int:
     """Process a connection's due events for a turn, and ring for the rest behind those that others wait for."""
+    until = monotonic() + TURN.total_seconds()
     taken = process_events(connection=connection, handle=handle)
-    if taken and has_waiting_events(connection):
+    if monotonic() > until and has_waiting_events(connection):
         ring_events(connection)
     return taken
 

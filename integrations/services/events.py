@@ -27,7 +27,7 @@ from integrations.services.leases import EVENTS, Held, LeaseLost, leased
 
 logger = structlog.get_logger(__name__)
 
-EVENTS_A_BATCH = 100
+EVENTS_A_BATCH = 200
 # How long one connection has a worker while others may wait: whoever has fifty thousand events queues up again.
 TURN = timedelta(seconds=2)
 ATTEMPTS = 24  # with the waits below: about 18 hours

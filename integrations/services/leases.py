@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import sleep
 from typing import Any
 
 import structlog
@@ -32,6 +33,8 @@ RENEWED_EVERY = 4  # seconds: three renewals may fail before anybody else is let
 RUNG_FOR = 8  # seconds; a ring that is lost costs as many, and the wait for the next sweep
 TABLE = Lease._meta.db_table
 UNTIL = f"clock_timestamp() + interval '{LASTS} seconds'"
+# Losing these in a crash of PostgreSQL costs a wait of seconds, so their commit need not wait for the disk.
+UNSYNCED = "set_config('synchronous_commit', 'off', true) = 'off'"
 
 
 class ClockTimestamp(Func):
@@ -69,14 +72,11 @@ def leased(name: str) -> Iterator[Held | None]:
     if held is None:
         yield None
         return
-    over = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(held, over), name=f"lease of {name}", daemon=True)
-    keeper.start()
+    _keeper.keep(held)
     try:
         yield held
     finally:
-        over.set()
-        keeper.join()
+        _keeper.let_go(held)
         give_back(held)
 
 
@@ -104,17 +104,24 @@ def take(name: str) -> Held | None:
 
 
 def may_ring(name: str) -> bool:
-    """Note that somebody is rung for, and tell whether to: not while a ring of the last RUNG_FOR seconds is unheard.
+    """Note that somebody is rung for, and tell whether to: not while it is held, nor while a ring is unheard.
 
-    Otherwise each look at what waits would add a task for whoever has the most, and his turns would fill the queue.
+    Otherwise each look at what waits would add a task for whoever has the most, and his turns would fill the queue. A
+    ring counts as lost after RUNG_FOR seconds; the next taking ends it, so that the ring after that is made at once.
     """
     with database.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {TABLE} AS kept (name, fence, until, rung_at)"  # noqa: S608
-            " VALUES (%s, 0, '-infinity', clock_timestamp())"
-            " ON CONFLICT (name) DO UPDATE SET rung_at = clock_timestamp()"
-            f" WHERE kept.rung_at IS NULL OR kept.rung_at < clock_timestamp() - interval '{RUNG_FOR} seconds'"
-            " RETURNING 1",
+            f"UPDATE {TABLE} SET rung_at = clock_timestamp() WHERE name = ("  # noqa: S608
+            f"SELECT name FROM {TABLE} WHERE {UNSYNCED} AND name = %s AND until < clock_timestamp()"
+            f" AND coalesce(rung_at, '-infinity') < clock_timestamp() - interval '{RUNG_FOR} seconds'"
+            " FOR UPDATE SKIP LOCKED) RETURNING 1",
+            [name],
+        )
+        if cursor.fetchone():
+            return True
+        cursor.execute(
+            f"INSERT INTO {TABLE} (name, fence, until, rung_at)"  # noqa: S608
+            " VALUES (%s, 0, '-infinity', clock_timestamp()) ON CONFLICT DO NOTHING RETURNING 1",
             [name],
         )
         return cursor.fetchone() is not None
@@ -145,27 +152,66 @@ def give_back(held: Held) -> None:
     try:
         with database.cursor() as cursor:
             cursor.execute(
-                f"UPDATE {TABLE} SET until = '-infinity' WHERE name = %s AND fence = %s",  # noqa: S608
+                f"UPDATE {TABLE} SET until = '-infinity' WHERE name = %s AND fence = %s AND {UNSYNCED}",  # noqa: S608
                 [held.name, held.fence],
             )
     except (DatabaseError, InterfaceError):
         logger.warning("lease_not_given_back", lease=held.name)
 
 
-def _keep(held: Held, over: threading.Event) -> None:
-    """Renew until the work is over; a lease that somebody else has taken is left to him."""
-    try:
-        while not over.wait(RENEWED_EVERY) and _renewed(held):
-            pass
-    finally:
-        database.close()  # this thread's own
+class _Keeper:
+    """Renews whatever this process holds, from one thread: one for each lease would cost as much as taking it."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._held: set[Held] = set()
+        self._thread: threading.Thread | None = None
+
+    def keep(self, held: Held) -> None:
+        """Renew a lease from now on."""
+        with self._changed:
+            self._held.add(held)
+            if self._thread is None or not self._thread.is_alive():  # a forked child has none of its parent's
+                self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def let_go(self, held: Held) -> None:
+        """Renew it no more."""
+        with self._changed:
+            self._held.discard(held)
+
+    def _miss(self, held: Held) -> None:
+        with self._changed:
+            is_lost = held in self._held  # and not given back a moment ago
+            self._held.discard(held)
+        if is_lost:
+            logger.warning("lease_lost", lease=held.name)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._held:
+                    self._changed.wait()
+            sleep(RENEWED_EVERY)
+            with self._changed:
+                held = list(self._held)
+            try:
+                for each in held:
+                    if not _renewed(each):
+                        self._miss(each)
+            finally:
+                database.close()  # this thread's own
+
+
+_keeper = _Keeper()
 
 
 def _renewed(held: Held) -> bool:
     try:
         with database.cursor() as cursor:
             cursor.execute(
-                f"UPDATE {TABLE} SET until = {UNTIL} WHERE name = %s AND fence = %s",  # noqa: S608
+                f"UPDATE {TABLE} SET until = {UNTIL} WHERE name = %s AND fence = %s AND until > '-infinity'",  # noqa: S608
                 [held.name, held.fence],
             )
             is_ours: bool = cursor.rowcount == 1
@@ -173,6 +219,4 @@ def _renewed(held: Held) -> bool:
         logger.warning("lease_not_renewed", lease=held.name)
         database.close()  # the next try gets a new connection
         return True
-    if not is_ours:
-        logger.warning("lease_lost", lease=held.name)
     return is_ours

@@ -23,6 +23,7 @@ from tests.benchmarks import (  # noqa: E402 - after Django is set up
     drain,
     lists,
     paper,
+    queues,
     refreshes,
     sums,
     webhooks,
@@ -39,10 +40,13 @@ class Sizes:
     invoices: int
     rate: float
     storm: int
+    tasks: int
+    webhooks: int
 
 
 # Named ones run in full; all together they have to end while somebody waits.
-FULL, REDUCED = Sizes(10_000, 60, 1_000_000, 5_000, 60, 4_000), Sizes(2_000, 15, 100_000, 500, 60, 400)
+FULL = Sizes(10_000, 60, 1_000_000, 5_000, 60, 4_000, 50_000, 50)
+REDUCED = Sizes(2_000, 15, 100_000, 500, 60, 400, 5_000, 50)
 KILLS_AN_INVOICE = 0.25
 BENCHMARKS: dict[str, Callable[[Sizes, int], None]] = {
     "conversion": lambda _sizes, _kills: conversion.run(),
@@ -52,6 +56,7 @@ BENCHMARKS: dict[str, Callable[[Sizes, int], None]] = {
     "paced": lambda sizes, _kills: backfill.run_paced(sizes.deals),
     "refreshes": lambda _sizes, _kills: refreshes.run(),
     "webhooks": lambda sizes, _kills: webhooks.run(2_000, sizes.seconds),
+    "queues": lambda sizes, _kills: queues.run(sizes.tasks, sizes.webhooks, sizes.seconds),
     "lists": lambda sizes, _kills: lists.run(sizes.rows),
     "drain": lambda sizes, _kills: drain.run(sizes.invoices, sizes.rate),
     "storm": lambda sizes, kills: drain.run_storm(sizes.storm, kills),
@@ -68,6 +73,8 @@ def main() -> int:
     parser.add_argument("--invoices", type=int, help="READY invoices that are drained")
     parser.add_argument("--rate", type=float, help="calls a second that the drain may make")
     parser.add_argument("--storm", type=int, help="invoices of the storm")
+    parser.add_argument("--tasks", type=int, help="batch tasks that wait")
+    parser.add_argument("--webhooks", type=int, help="webhooks a second while they wait")
     parser.add_argument("--kills", type=int, help="workers that die in the storm; one for four invoices by default")
     options = parser.parse_args()
     sizes = _sizes(options)
@@ -89,6 +96,8 @@ def _sizes(options: argparse.Namespace) -> Sizes:
         "invoices": options.invoices,
         "rate": options.rate,
         "storm": options.storm,
+        "tasks": options.tasks,
+        "webhooks": options.webhooks,
     }
     chosen = {name: number for name, number in given.items() if number is not None}
     return replace(FULL if options.names else REDUCED, **chosen)

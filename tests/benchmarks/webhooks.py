@@ -62,9 +62,9 @@ def _measure(deals: int, seconds: int) -> None:
             with _servers(sandbox.url) as url:
                 print(f"Webhooks, {RATE} deliveries/s for {seconds} s to gunicorn as in the Procfile, one CRM worker:")
                 _send(url, ids, 2, first=-10_000)  # the processes load what they need on their first requests
-                _forget()
+                forget_events()
                 _report("alone", _send(url, ids, seconds, first=0))
-                with _backfill(sandbox.url, connection.pk):
+                with backfill_beside(sandbox.url, connection.pk):
                     _report("while a backfill runs", _send(url, ids, seconds, first=10_000_000))
     finally:
         sandbox.stop()
@@ -83,7 +83,7 @@ def _servers(sandbox_url: str) -> Iterator[str]:
     ]
     started = [subprocess.Popen(command, env=env, cwd=ROOT, stdout=subprocess.DEVNULL) for command in commands]
     try:
-        _wait_for(url)
+        wait_for(url)
         yield url
     finally:
         for process in started:
@@ -104,7 +104,7 @@ def _environment(sandbox_url: str) -> dict[str, str]:
     }
 
 
-def _wait_for(url: str) -> None:
+def wait_for(url: str) -> None:
     deadline = perf_counter() + 30
     while perf_counter() < deadline:
         try:
@@ -117,7 +117,7 @@ def _wait_for(url: str) -> None:
 
 
 @contextmanager
-def _backfill(sandbox_url: str, connection_id: int) -> Iterator[None]:
+def backfill_beside(sandbox_url: str, connection_id: int) -> Iterator[None]:
     """Read every deal again and again in a process of its own, as low in priority as the Procfile has it."""
     over = threading.Event()
 
@@ -162,11 +162,11 @@ def _send(url: str, ids: list[str], seconds: int, first: int) -> tuple[list[floa
     for thread in threads:
         thread.join()
     session.close()
-    _let_settle()
+    let_settle()
     return took, len(refused)
 
 
-def _let_settle() -> None:
+def let_settle() -> None:
     deadline = perf_counter() + 60
     while _is_busy() and perf_counter() < deadline:
         time.sleep(0.5)
@@ -191,9 +191,9 @@ def _report(name: str, measured: tuple[list[float], int]) -> None:
         f"  {name}: acknowledged p50 {p50:.1f} ms, p99 {p99:.1f} ms (target {TARGET_MS}), {refused} refused;", end=" "
     )
     print(f"{count:,} events, {left} left over, stored p50 {stored50 * 1000:.0f} ms, p95 {stored95 * 1000:.0f} ms")
-    _forget()
+    forget_events()
 
 
-def _forget() -> None:
+def forget_events() -> None:
     with database.cursor() as cursor:
         cursor.execute("TRUNCATE integrations_webhookevent")

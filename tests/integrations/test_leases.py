@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connections, transaction
+from django.utils import timezone
 from psycopg.errors import LockNotAvailable
 
 from integrations.models import Connection as Account
 from integrations.models import EventStatus, Lease, SyncRun, WebhookEvent
 from integrations.services import leases
 from integrations.services.events import process_events
-from integrations.services.leases import LeaseLost, give_back, hold_until_commit, leased, take
+from integrations.services.leases import LeaseLost, give_back, hold_until_commit, leased, may_ring, take
 from integrations.services.syncs import lease_of
 from tests.other_session import other_session
 
@@ -76,6 +78,7 @@ def test_nobody_takes_over_between_the_check_and_the_commit_and_nobody_waits_for
 @pytest.mark.django_db(transaction=True)
 def test_a_lease_is_renewed_as_long_as_the_work_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "RENEWED_EVERY", 0.2)
+    monkeypatch.setattr(leases, "_keeper", leases._Keeper())
     monkeypatch.setattr(leases, "UNTIL", "clock_timestamp() + interval '1 second'")
     with leased("thing") as held:
         assert held
@@ -87,6 +90,7 @@ def test_a_lease_is_renewed_as_long_as_the_work_lasts(monkeypatch: pytest.Monkey
 @pytest.mark.django_db(transaction=True)
 def test_a_renewal_that_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "RENEWED_EVERY", 0.2)
+    monkeypatch.setattr(leases, "_keeper", leases._Keeper())
     monkeypatch.setattr(leases, "UNTIL", "clock_timestamp() + interval '1 second'")
     with leased("thing") as held:
         assert held
@@ -100,6 +104,26 @@ def test_a_renewal_that_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatc
         time.sleep(2)
         held.check()
         assert take("thing") is None
+
+
+def test_one_ring_is_enough_until_somebody_comes_and_none_is_made_while_somebody_is_at_it() -> None:
+    assert may_ring("thing")
+    assert not may_ring("thing")
+    held = take("thing")
+    assert held
+    assert not may_ring("thing"), "whoever holds it looks again after giving it back"
+    give_back(held)
+    assert may_ring("thing"), "the ring before was heard"
+    Lease.objects.update(rung_at=timezone.now() - timedelta(seconds=leases.RUNG_FOR + 1))
+    assert may_ring("thing"), "that one is lost"
+
+
+def test_a_renewal_that_comes_too_late_does_not_take_back_what_was_given_back() -> None:
+    held = take("thing")
+    assert held
+    give_back(held)
+    assert not leases._renewed(held)
+    assert take("thing")
 
 
 def test_what_is_kept_until_the_commit_is_free_then_and_is_no_workers() -> None:
@@ -127,8 +151,6 @@ def test_a_run_that_was_cut_off_and_replaced_writes_no_page(connection: Account)
 
 
 def test_events_that_the_next_worker_has_claimed_are_not_settled_by_the_last(connection: Account) -> None:
-    from django.utils import timezone
-
     now = timezone.now()
     row = WebhookEvent.objects.create(
         delivery_id=1, provider="hubspot", connection=connection, event_type="x", received_at=now,
