@@ -37,11 +37,14 @@ class Broker:
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
-        """Start it, after whatever an earlier launcher left behind is ended; raises Refusal with its log's end."""
+        """Start it, after whatever an earlier launcher left behind is ended; raises Refusal with its log's end.
+
+        A second start has the address of the first, as a restarted server would.
+        """
         self.end_orphan()
         self._data.mkdir(exist_ok=True)
         for _ in range(3):  # a free port may be taken before we have it
-            self._spawn()
+            self._spawn(self._port or free_port())
             if self._answers():
                 return
         end = self._child.last_lines() if self._child else ""
@@ -57,12 +60,18 @@ class Broker:
             self._child.end(signal.SIGTERM)
             self._pid_file.forget()
 
+    def kill(self) -> None:
+        """End it as a power cut would: no goodbye, and what was not on disk yet is gone."""
+        if self._child is not None:
+            self._child.end(signal.SIGKILL)
+            self._pid_file.forget()
+
     def end_orphan(self) -> None:
         """End a server that a killed launcher left behind: two would write the same file."""
         self._pid_file.end_orphan()
 
-    def _spawn(self) -> None:
-        self._port = free_port()
+    def _spawn(self, port: int) -> None:
+        self._port = port
         with postponed():
             self._child = Child(
                 "broker",
@@ -114,4 +123,5 @@ class Broker:
         finally:
             client.close()
         self.stop()
+        self._port = 0
         return False

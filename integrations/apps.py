@@ -8,5 +8,7 @@ class IntegrationsConfig(AppConfig):
     verbose_name = "Integrations"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from integrations import checks  # noqa: F401
+        """Register the system checks and the queues' figures."""
+        from integrations import checks, metrics  # noqa: F401
+
+        metrics.register()

@@ -13,18 +13,32 @@ from django.utils import timezone
 from django_scopes import scopes_disabled
 from kombu.exceptions import OperationalError
 
+from integrations import pulse
 from integrations.base.registry import connector_classes, get_connector_class
 from integrations.models import Connection
 from integrations.partitions import maintain_all
+from integrations.queues import HIGH, STANDARD
 from integrations.services.connections import connections_waiting_for_sync
+from integrations.services.events import Handler, process_events
 from integrations.services.health import check_health
-from integrations.services.webhooks import connections_with_waiting_events, prune_webhooks, split_deliveries
+from integrations.services.leases import EVENTS, may_ring
+from integrations.services.queues import hear_canary as note_canary
+from integrations.services.queues import prune_queues as forget_old_minutes
+from integrations.services.webhooks import (
+    DELIVERIES_AT_ONCE,
+    connections_with_waiting_events,
+    has_waiting_deliveries,
+    has_waiting_events,
+    prune_webhooks,
+    split_deliveries,
+)
 
 logger = structlog.get_logger(__name__)
 
 # Seconds after which a ring that nobody heard is void: the sweep has rung again by then, and a busy queue must not
 # fill with a sync for every half minute that it was busy.
 RING_LASTS = 40
+SYNC_RING_LASTS = 20  # shorter: a sync that was rung for twice reads the account twice
 
 
 def ring_sync(connection: Connection) -> None:
@@ -32,7 +46,7 @@ def ring_sync(connection: Connection) -> None:
 
     With the broker away it is not lost: the wish is in the database and the sweep rings again.
     """
-    _ring(get_connector_class(connection.provider).info.sync_task, [connection.pk], expires=RING_LASTS)
+    _ring(get_connector_class(connection.provider).info.sync_task, [connection.pk], expires=SYNC_RING_LASTS)
 
 
 def ring_preview(connection: Connection) -> None:
@@ -77,9 +91,12 @@ def check_connections() -> int:
 
 
 def ring_events(connection: Connection) -> None:
-    """Send the processing of a connection's events to its queue; with the broker away the sweep rings again."""
+    """Send the processing of a connection's events to its queue; with the broker away the sweep rings again.
+
+    One ring at a time: while one is unheard another would only give the connection a second place in the queue.
+    """
     connector = connector_classes().get(connection.provider)
-    if connector is None or not connector.info.webhook_task:
+    if connector is None or not connector.info.webhook_task or not may_ring(f"{EVENTS} {connection.pk}"):
         return
     try:
         current_app.send_task(connector.info.webhook_task, args=[connection.pk], expires=RING_LASTS)
@@ -87,16 +104,37 @@ def ring_events(connection: Connection) -> None:
         logger.warning("broker_away", task=connector.info.webhook_task, connection=connection.pk)
 
 
-@shared_task(name="integrations.tasks.process_webhooks")
-def process_webhooks() -> int:
+def take_turn(connection: Connection, handle: Handler) -> int:
+    """Process a connection's due events for a turn, and ring for the rest behind those that others wait for."""
+    taken = process_events(connection=connection, handle=handle)
+    if taken and has_waiting_events(connection):
+        ring_events(connection)
+    return taken
+
+
+@shared_task(name="integrations.tasks.process_webhooks", bind=True)
+def process_webhooks(self: Any) -> int:
     """Split the deliveries that wait and ring for the connections with events due; returns how many were split.
 
-    Rung for each delivery: when another worker has split them all, that one rings.
+    Rung for each delivery: when another worker has split them all, that one rings. In the tills' queue only tills'
+    deliveries are split, so that no flood of others keeps a sale waiting.
     """
-    count = split_deliveries()
+    queue = (self.request.delivery_info or {}).get("routing_key")
+    is_tills = queue == HIGH
+    count = split_deliveries(tills_only=is_tills)
     if count:
         ring_waiting_events()
+    if count >= DELIVERIES_AT_ONCE and has_waiting_deliveries(tills_only=is_tills):
+        ring_splitting(queue or STANDARD)
     return count
+
+
+def ring_splitting(queue: str) -> None:
+    """Ask for the next turn of splitting; with the broker away the sweep does it."""
+    try:
+        process_webhooks.apply_async(queue=queue, expires=RING_LASTS)
+    except OperationalError:
+        logger.warning("broker_away", task=process_webhooks.name)
 
 
 @shared_task(name="integrations.tasks.sweep_webhooks")
@@ -120,3 +158,15 @@ def maintain_partitions() -> int:
     done = maintain_all(now)
     prune_webhooks(now=now, retention_days=settings.WEBHOOK_RETENTION_DAYS)
     return min(each.days_ahead for each in done.values())
+
+
+@shared_task(name=pulse.CANARY, bind=True)
+def hear_canary(self: Any, queue: str) -> None:
+    """Say that a worker took this from its queue, and how long it waited there."""
+    note_canary(queue=queue, sent_at=pulse.sent_at(self))
+
+
+@shared_task(name="integrations.tasks.prune_queues")
+def prune_queues() -> int:
+    """Forget what is older than a day of the queues' minutes and processes."""
+    return forget_old_minutes(now=timezone.now())

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.models import Deal
 from integrations.base.registry import connector_classes
 from integrations.models import Connection, ConnectionStatus, Health, Quarantine, RunStatus, SyncRun
+from integrations.queue_views import RIGHT
 from invoices.models import Business, Invoice, Status
 
 SUNSET_IS_NEAR = 90  # days
@@ -127,6 +128,9 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups of the sidebar, with the entries that this member of staff may see."""
     groups = [{"title": title, "separator": True, "items": _entries(request, entries)} for title, entries in SIDEBAR]
+    if request.user.has_perm(RIGHT):
+        work = {"title": _("Queues"), "icon": "monitor_heart", "link": reverse("queues")}
+        groups.append({"title": _("Operations"), "separator": True, "items": [work]})
     return [group for group in groups if group["items"]]
 
 

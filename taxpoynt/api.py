@@ -14,6 +14,7 @@ from rest_framework.reverse import reverse
 from accounts.api import TenantAPI
 from crm.api.deals import DealViewSet
 from integrations.api.connections import ConnectionViewSet
+from integrations.api.queues import QueuesView
 from integrations.base.registry import connector_classes
 from integrations.models import Connection
 from invoices.api.invoices import InvoiceViewSet
@@ -64,6 +65,7 @@ urlpatterns = [
     ),
     path("v1/invoices/", InvoiceViewSet.as_view(LIST, name="Invoices"), name="api-invoices"),
     path("v1/invoices/<int:pk>/", InvoiceViewSet.as_view(DETAIL, name="Invoice"), name="api-invoice"),
+    path("v1/queues/", QueuesView.as_view(), name="api-queues"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
 ]

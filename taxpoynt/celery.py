@@ -12,8 +12,18 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import beat_init, setup_logging, task_prerun, worker_init
+from celery.signals import (
+    beat_init,
+    before_task_publish,
+    setup_logging,
+    task_prerun,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+)
 from kombu import Queue
+
+from integrations.queues import BATCH, HIGH, QUEUES, STANDARD
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taxpoynt.settings")
 
@@ -21,11 +31,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taxpoynt.settings")
 # allocations, as Python does, cost a fifth of a backfill (1,936 to 2,125 deals/s; 2,528 to 2,606 with this).
 gc.set_threshold(50_000, 20, 50)
 
-HIGH, STANDARD, BATCH = "high_priority", "standard", "batch"
-
 # First match wins; a task that matches nothing here goes to `standard`.
 ROUTES = [
     ("pos.tasks.invoice_waiting_sales", {"queue": STANDARD}),
+    ("pos.tasks.sync_sales_of", {"queue": BATCH}),
     ("pos.*", {"queue": HIGH}),  # a sale must never wait behind a nightly backfill
     ("crm.*sync_*_deals", {"queue": BATCH}),
     ("crm.*preview_*", {"queue": BATCH}),
@@ -41,12 +50,13 @@ ROUTES = [
 # Seconds between two rings. A ring that nobody heard is void when the next one comes, so that workers which were
 # away for a day do not find thousands of them.
 SWEEPS = {
-    "ring-wanted-syncs": ("integrations.tasks.ring_wanted_syncs", 30.0),
+    "ring-wanted-syncs": ("integrations.tasks.ring_wanted_syncs", 10.0),
     "check-connections": ("integrations.tasks.check_connections", 60.0),
     "sweep-webhooks": ("integrations.tasks.sweep_webhooks", 5.0),
+    "prune-queues": ("integrations.tasks.prune_queues", 3600.0),
     "maintain-partitions": ("integrations.tasks.maintain_partitions", 6 * 3600.0),
-    "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 60.0),
-    "invoice-waiting-sales": ("pos.tasks.invoice_waiting_sales", 30.0),
+    "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 20.0),
+    "invoice-waiting-sales": ("pos.tasks.invoice_waiting_sales", 20.0),
     "write-back-invoices": ("crm.tasks.write_back_invoices", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
     "work-exchanges": ("invoices.tasks.work_exchanges", 30.0),
@@ -63,15 +73,30 @@ NIGHTLY = {
     "recount-deadlines": ("invoices.tasks.recount_deadlines", crontab(hour="0", minute="30")),
     "ring-censuses": ("crm.tasks.ring_censuses", crontab(hour="4", minute="30")),
 }
-PERIODIC: dict[str, dict[str, Any]] = {
-    name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
-    for name, (task, seconds) in SWEEPS.items()
-} | {name: {"task": task, "schedule": at} for name, (task, at) in NIGHTLY.items()}
+# One small task through each queue, straight from beat: what it tells holds even where no other queue is served.
+CANARY_EVERY, CANARY_LASTS = 10.0, 600.0
+CANARIES: dict[str, dict[str, Any]] = {
+    f"canary-{queue.name}": {
+        "task": "integrations.tasks.hear_canary",
+        "schedule": CANARY_EVERY,
+        "args": [queue.name],
+        "options": {"queue": queue.name, "expires": CANARY_LASTS},
+    }
+    for queue in QUEUES
+}
+PERIODIC: dict[str, dict[str, Any]] = (
+    {
+        name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+        for name, (task, seconds) in SWEEPS.items()
+    }
+    | {name: {"task": task, "schedule": at} for name, (task, at) in NIGHTLY.items()}
+    | CANARIES
+)
 
-app = Celery("taxpoynt")
-app.config_from_object("django.conf:settings", namespace="CELERY")  # the broker's address comes from there
+app = Celery("taxpoynt", task_cls="integrations.counting:CountedTask")
+app.config_from_object("django.conf:settings", namespace="CELERY")  # the broker's address and options come from there
 app.conf.update(
-    task_queues=[Queue(HIGH), Queue(STANDARD), Queue(BATCH)],
+    task_queues=[Queue(queue.name) for queue in QUEUES],
     task_default_queue=STANDARD,
     task_routes=(ROUTES,),
     task_create_missing_queues=False,  # a mistyped queue is an error, not a queue that nobody serves
@@ -86,13 +111,6 @@ app.conf.update(
     worker_prefetch_multiplier=1,  # a prefetched task waits behind a slow one: p99 went from 22 ms to 2 s with 100
     task_time_limit=3000,  # below the visibility timeout, or a long task would run twice at once
     task_soft_time_limit=2940,
-    broker_transport_options={
-        "visibility_timeout": 3600,
-        "unacked_restore_interval": 10,
-        "unacked_restore_throttle": 1,  # kombu otherwise looks every 100 s only
-        "socket_connect_timeout": 3,
-        "socket_timeout": 10,
-    },
     broker_connection_retry_on_startup=True,
     task_publish_retry_policy={
         "max_retries": 1,
@@ -126,6 +144,22 @@ def _refuse_wrong_keys(**_: object) -> None:
     from integrations.services.keys import refuse_wrong_keys
 
     refuse_wrong_keys()
+
+
+@worker_ready.connect
+def _begin_pulse(sender: Any, **_: object) -> None:
+    from integrations.pulse import WorkerPulse
+
+    pulse = WorkerPulse(sender.hostname, list(sender.app.amqp.queues.consume_from))
+    pulse.start()
+    worker_shutdown.connect(lambda **_: pulse.stop(), weak=False)
+
+
+@beat_init.connect
+def _begin_beats_pulse(**_: object) -> None:
+    from integrations.pulse import BeatPulse
+
+    before_task_publish.connect(BeatPulse().before_publish, weak=False)
 
 
 def _task_packages() -> list[str]:

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from integrations.broker import BrokerAway, count_waiting
 from integrations.partitions import alarm
 
 OUTAGE = (
@@ -65,6 +66,11 @@ def _broker() -> str:
         return "Redis does not answer. Work is accepted and starts when it does."
     finally:
         client.close()
+    if settings.BROKER_URL != settings.REDIS_URL:
+        try:
+            count_waiting([])
+        except BrokerAway:
+            return "The broker that BROKER_URL names does not answer. Work is accepted and starts when it does."
     return "ok"
 
 

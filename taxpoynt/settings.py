@@ -51,7 +51,7 @@ ASGI_APPLICATION = "taxpoynt.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- providers and the authority: base addresses are the operator's, never a tenant's ----------------
-CONNECTORS = ["crm.hubspot.connector.HubSpotConnector"]
+CONNECTORS = ["crm.hubspot.connector.HubSpotConnector", "pos.square.connector.SquareConnector"]
 TAX_AUTHORITY = "invoices.authority.mbs.MBSAuthority"
 # Who reads a kind of source again before its held invoices are tried, where what is stored is too old.
 HELD_SOURCES = {
@@ -61,6 +61,8 @@ HELD_SOURCES = {
 }
 # Who tells what a kind of source asks to be invoiced, for the reconciliation.
 RECONCILED_SOURCES = ["crm.services.asking.deals_between", "pos.services.asking.sales_between"]
+# Who tells what is due in the database, for the health of the queues.
+QUEUE_WORK = ["integrations.services.queues.webhooks_and_syncs", "taxpoynt.due_work.deals_and_invoices"]
 
 HUBSPOT_API_BASE = env.str("HUBSPOT_API_BASE", "https://api.hubapi.com").rstrip("/")
 HUBSPOT_APP_BASE = env.str("HUBSPOT_APP_BASE", "https://app.hubspot.com").rstrip("/")
@@ -84,7 +86,11 @@ MONTHLY_TABLES = [
 SQUARE_BASE = env.str("SQUARE_BASE", "https://connect.squareup.com").rstrip("/")
 SQUARE_APPLICATION_ID = env.str("SQUARE_APPLICATION_ID", "")
 SQUARE_APPLICATION_SECRET = env.str("SQUARE_APPLICATION_SECRET", "")
+SQUARE_VERSION = env.str("SQUARE_VERSION", "2026-09-16")
+# All that may have signed: a new key and, for a day, the one before.
 SQUARE_WEBHOOK_KEYS = env.list("SQUARE_WEBHOOK_KEYS", default=[])
+# The address as it is registered at Square, letter by letter: it is a part of what Square signs.
+SQUARE_WEBHOOK_URL = env.str("SQUARE_WEBHOOK_URL", "") or f"{PUBLIC_URL}/webhooks/square/"
 
 # The address that goes with our environment; another one is checked against it before anything is sent.
 _mbs = "https://eivc-k6z6d.ondigitalocean.app" if ENVIRONMENT == "sandbox" else "https://api.firsmbs.com"
@@ -194,7 +200,22 @@ DATABASES = {
         "ATOMIC_REQUESTS": False,
     }
 }
-DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# A machine that is cut off says no goodbye: each end must find out by itself, or its locks stay for two hours.
+_alive: dict[str, object] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+DATABASE_POOLED = env.bool("DATABASE_POOLED", False)
+if (
+    DATABASE_POOLED
+):  # a pooler in transaction mode keeps no cursor and passes no settings on: PostgreSQL gets them itself
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+else:
+    _alive["options"] = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
+DATABASES["default"]["OPTIONS"] = {**_alive, **DATABASES["default"].get("OPTIONS", {})}
 
 # --- people ------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -203,6 +224,7 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     # Connects accounts only (ASSOCIATION_ONLY): it signs nobody in.
     "crm.hubspot.oauth.HubSpotOAuth2",
+    "pos.square.oauth.SquareOAuth2",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -242,7 +264,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         # Chromium applies form-action to the redirects that follow a form post, and connecting is a form
         # post that ends at the provider's consent page.
-        "form-action": [SELF, HUBSPOT_APP_BASE, "https://*.hubspot.com"],
+        "form-action": [SELF, HUBSPOT_APP_BASE, "https://*.hubspot.com", SQUARE_BASE, "https://*.squareup.com"],
         "frame-ancestors": [NONE],
         "base-uri": [SELF],
         "object-src": [NONE],
@@ -283,7 +305,19 @@ SPECTACULAR_SETTINGS = {
 
 # --- broker and background work ----------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
-CELERY_BROKER_URL = REDIS_URL
+BROKER_URL = env.str("BROKER_URL", "") or REDIS_URL  # RabbitMQ may carry the tasks; the limits of calls stay in Redis
+CELERY_BROKER_URL = BROKER_URL
+if not BROKER_URL.startswith("amqp"):
+    # What only Redis needs to be told; RabbitMQ gives back by itself what a lost worker held.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 3600,
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,  # kombu otherwise looks every 100 s only
+        "socket_connect_timeout": 3,
+        "socket_timeout": 10,
+        # A worker of several queues empties the first that it was given before it looks at the next.
+        "queue_order_strategy": "priority",
+    }
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 

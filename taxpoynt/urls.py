@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from integrations.oauth_views import connect
+from integrations.queue_views import show_queues
 from integrations.webhooks import receive
 from invoices.webhooks import receive as receive_from_authority
 from taxpoynt import admin as theme
@@ -35,6 +36,7 @@ urlpatterns = [
     path("webhooks/<slug:provider>/", receive, name="webhook"),
     path("api/", include("taxpoynt.api")),
     path("favicon.ico", RedirectView.as_view(url=static("mark.svg"))),
+    path("admin/queues/", admin.site.admin_view(show_queues), name="queues"),
     path("admin/", admin.site.urls),
     path("", include("django_prometheus.urls")),
 ]

@@ -10,7 +10,8 @@ import psycopg
 from django.db import connection as database
 
 from integrations.models import Connection
-from integrations.services.syncs import LOCK_SPACE
+from integrations.services.leases import give_back, take
+from integrations.services.syncs import lease_of
 
 
 @contextmanager
@@ -25,6 +26,9 @@ def other_session(**options: Any) -> Iterator[psycopg.Connection[Any]]:
 @contextmanager
 def lock_of_a_run(connection: Connection, stream: str = "deals") -> Iterator[None]:
     """Hold what a running sync of a stream holds."""
-    with other_session() as other:
-        other.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (LOCK_SPACE, f"{connection.pk} {stream}"))
+    held = take(lease_of(connection, stream))
+    assert held is not None
+    try:
         yield
+    finally:
+        give_back(held)

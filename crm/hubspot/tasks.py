@@ -11,8 +11,8 @@ from crm.events import refresh_touched
 from crm.hubspot.webhooks import deals_touched
 from crm.tasks import RECORD_RETRIES, preview_deals_of, process_deal, sync_deals_of
 from integrations.models import WebhookEvent
-from integrations.services.events import process_events
 from integrations.services.syncs import SyncNotPossible, connection_for_sync
+from integrations.tasks import take_turn
 from invoices.tasks import ring_submissions
 
 
@@ -51,4 +51,4 @@ def process_hubspot_events(connection_id: int) -> str:
         return reasons
 
     with scope(organization=connection.organization):
-        return f"{process_events(connection=connection, handle=handle)} events."
+        return f"{take_turn(connection, handle)} events."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -151,6 +151,7 @@ class OAuthHandler:
             "scope": " ".join(scopes or self.endpoints.scopes),
             "state": state,
             "response_type": "code",
+            **self.endpoints.query,
         }
         if self.endpoints.optional_scopes and not scopes:
             query["optional_scope"] = " ".join(self.endpoints.optional_scopes)
@@ -217,7 +218,11 @@ class OAuthHandler:
         client = ApiClient(provider=self.platform_name, name=self.name, base_url=f"{url.scheme}://{url.netloc}")
         form = form | {"client_id": self.endpoints.client_id, "client_secret": self.endpoints.client_secret}
         try:
-            return client.call("POST", url.path, form=form, repeatable=repeatable, read_timeout=OAUTH_TIMEOUT)
+            as_json = form if self.endpoints.sends_json else None
+            as_form = None if self.endpoints.sends_json else form
+            return client.call(
+                "POST", url.path, json=as_json, form=as_form, repeatable=repeatable, read_timeout=OAUTH_TIMEOUT
+            )
         except RequestRejected as refusal:
             raise self._refused(refusal, form.get("grant_type", "")) from refusal
         finally:
@@ -254,12 +259,24 @@ class OAuthHandler:
         return Tokens(
             access_token=answer["access_token"],
             refresh_token=str(answer.get("refresh_token") or ""),
-            expires_at=timezone.now() + timedelta(seconds=int(answer.get("expires_in") or 1800)),
+            expires_at=_expiry(answer),
             scopes=tuple(answer.get("scopes") or ()),
             account_id=str(answer.get(self.endpoints.account_field) or ""),
         )
 
 
+def _expiry(answer: dict[str, Any]) -> datetime:
+    """Return when an access token ends, told as an instant or in seconds; half an hour where nothing is told."""
+    try:
+        moment = datetime.fromisoformat(str(answer["expires_at"]))
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (KeyError, ValueError):
+        return timezone.now() + timedelta(seconds=int(answer.get("expires_in") or 1800))
+
+
 def _words(refusal: RequestRejected) -> set[str]:
+    """Return a refusal's code words, in whichever shape they came."""
     body = refusal.body if isinstance(refusal.body, dict) else {}
-    return {str(body.get("status")), str(body.get("error"))}
+    errors = body.get("errors")
+    codes = {str(each.get("code")) for each in errors if isinstance(each, dict)} if isinstance(errors, list) else set()
+    return codes | {str(body.get(name)) for name in ("status", "error", "type")}

@@ -35,7 +35,8 @@ class OAuthEndpoints:
     `account_field` is the field of a token answer that names the account; `code_refused` and `grant_gone` are the
     error words for a consent that is spent and for a grant that was withdrawn; `client_refused` those for our own
     application's id and secret. Any other word, and every 429 and 5xx, must never break a connection.
-    `on_request_scopes` may be asked for by name and are left out of a plain consent.
+    `on_request_scopes` may be asked for by name and are left out of a plain consent. `query` is added to the consent
+    page's address. `sends_json`: the token endpoint takes JSON and no form.
     """
 
     authorize_url: str
@@ -51,6 +52,8 @@ class OAuthEndpoints:
     code_refused: frozenset[str] = frozenset()
     grant_gone: frozenset[str] = frozenset()
     client_refused: frozenset[str] = frozenset({"invalid_client"})
+    query: Mapping[str, str] = field(default_factory=dict)
+    sends_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)

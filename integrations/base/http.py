@@ -272,8 +272,10 @@ def _dumps(value: Any) -> bytes | None:
 def _scrubbed(content: bytes, headers: Mapping[str, str], form: Any) -> bytes:
     """Return an error's body without the credentials of its own call: some systems repeat what they were given."""
     sent = [value.rpartition(" ")[2] for value in headers.values()]
+    if isinstance(form, bytes):
+        form = _loads_or_none(form)
     if isinstance(form, Mapping):
-        sent += [value for name, value in form.items() if name != "grant_type"]
+        sent += [value for name, value in form.items() if name != "grant_type" and isinstance(value, str)]
     for secret in filter(lambda value: len(value) >= SHORTEST_SECRET, sent):
         for spelling in {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}:
             content = content.replace(spelling.encode(), "•••".encode())

@@ -20,3 +20,8 @@ def connector_classes() -> dict[str, type[BaseConnector]]:
 def get_connector_class(slug: str) -> type[BaseConnector]:
     """Return the connector for a slug; raises KeyError when none has it."""
     return connector_classes()[slug]
+
+
+def providers_of(category: str) -> list[str]:
+    """Return the slugs of the installed connectors of a category: crm or pos."""
+    return [slug for slug, connector in connector_classes().items() if connector.info.category == category]

@@ -9,7 +9,8 @@ from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import CharField, OuterRef, Q, Value
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from django_scopes import scopes_disabled
@@ -19,10 +20,10 @@ from integrations.base.auth import CredentialManager, Tokens
 from integrations.base.connector import Account, BaseConnector, ConnectionConfig
 from integrations.base.errors import IntegrationError, ReauthorizationRequired
 from integrations.base.registry import connector_classes, get_connector_class
-from integrations.health import SILENCE_ALLOWED
 from integrations.models import Connection, ConnectionStatus, Credential, RunStatus, SyncRun
 from integrations.models.sync import PREVIEW
 from integrations.services.health import note_health
+from integrations.services.leases import SYNC, is_leased
 
 logger = structlog.get_logger(__name__)
 
@@ -212,17 +213,19 @@ def _tell_provider(connection: Connection) -> str:
 
 
 def connections_waiting_for_sync() -> list[Connection]:
-    """Return active connections of every organization whose wanted sync has not started, or whose run fell silent.
+    """Return active connections of every organization whose wanted sync has not started, or whose run lost its worker.
 
-    A run whose worker was killed has used up its wish; one that is silent and alive holds its lock and is left alone.
+    A run whose worker was killed or cut off has used up its wish; one that is alive renews its lease.
     """
     now = timezone.now()
+    number = Cast(OuterRef("connection_id"), CharField())
+    is_alive = is_leased(Value(f"{SYNC} "), number, Value(" "), OuterRef("stream"))
     with scopes_disabled():
-        silent = SyncRun.objects.filter(status=RunStatus.RUNNING, heartbeat_at__lt=now - SILENCE_ALLOWED)
+        abandoned = SyncRun.objects.filter(~is_alive, status=RunStatus.RUNNING).exclude(mode=PREVIEW)
         return list(
             Connection.objects.filter(
                 Q(not_before=None) | Q(not_before__lte=now),
-                Q(sync_requested_at__isnull=False) | Q(pk__in=silent.exclude(mode=PREVIEW).values("connection_id")),
+                Q(sync_requested_at__isnull=False) | Q(pk__in=abandoned.values("connection_id")),
                 status=ConnectionStatus.ACTIVE,
             ).order_by("sync_requested_at")[:100]
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from time import monotonic
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from django.db import connection as database
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -22,13 +23,16 @@ from integrations.base.errors import (
 from integrations.models import Connection, EventStatus, WebhookEvent
 from integrations.models.webhook import WAITING
 from integrations.services.connections import mark_needs_reauthorization
+from integrations.services.leases import EVENTS, Held, LeaseLost, leased
 
 logger = structlog.get_logger(__name__)
 
-EVENTS_A_BATCH = 200
+EVENTS_A_BATCH = 100
+# How long one connection has a worker while others may wait: whoever has fifty thousand events queues up again.
+TURN = timedelta(seconds=2)
 ATTEMPTS = 24  # with the waits below: about 18 hours
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)
-LOCK_SPACE = 7202
+ATTEMPT = attrgetter("attempts")
 # What stops every event of a connection alike, and what somebody will end: no event is to blame.
 OF_THE_CONNECTION = (TransientError, ReauthorizationRequired, ConfigurationError, PermissionMissing)
 
@@ -37,55 +41,41 @@ Handler = Callable[[Sequence[WebhookEvent]], Mapping[int, str]]
 
 
 def process_events(*, connection: Connection, handle: Handler) -> int:
-    """Process a connection's due events until none is left; return how many were taken.
+    """Process a connection's due events until none is left or its turn is over; return how many were taken.
 
     One worker at a time has a connection's events, so no object is read by two and many events cost one read. A
     worker that finds another at work goes away: the other looks again after letting go. A failure in passing leaves
     the events waiting, for longer each time; a connection that is not active keeps them for later.
     """
-    taken = 0
+    taken, until = 0, monotonic() + TURN.total_seconds()
     while connection.is_active:
-        with _only_worker(connection) as is_only:
-            if not is_only:
+        with leased(f"{EVENTS} {connection.pk}") as held:
+            if held is None:
                 return taken
-            while batch := _claim(connection):
-                taken += len(batch)
-                if not _work(connection, batch, handle):
-                    return taken
-                connection.refresh_from_db(fields=["status"])
-                if not connection.is_active:
-                    return taken
+            try:
+                while batch := _claim(connection, held):
+                    taken += len(batch)
+                    if not _work(connection, batch, handle):
+                        return taken
+                    connection.refresh_from_db(fields=["status"])
+                    if not connection.is_active or monotonic() > until:
+                        return taken
+            except LeaseLost:
+                return taken
         if not _due(connection, timezone.now()).exists():
             return taken
     return taken
-
-
-@contextmanager
-def _only_worker(connection: Connection) -> Iterator[bool]:
-    """Hold the connection's lock; PostgreSQL lets go of it when the process or its database session ends."""
-    key = [LOCK_SPACE, connection.pk]
-    with database.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
-        [locked] = cursor.fetchone()
-    try:
-        yield locked
-    finally:
-        if locked:
-            try:
-                with database.cursor() as cursor:
-                    cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
-            except DatabaseError:
-                logger.warning("lock_gone_with_its_session", connection=connection.pk)
 
 
 def _due(connection: Connection, now: datetime) -> QuerySet[WebhookEvent]:
     return WebhookEvent.objects.filter(connection=connection, status__in=WAITING, next_attempt_at__lte=now)
 
 
-def _claim(connection: Connection) -> list[WebhookEvent]:
+def _claim(connection: Connection, held: Held) -> list[WebhookEvent]:
     """Return the next due events, marked as tried: events that kill their worker come back later and later."""
     now = timezone.now()
     with transaction.atomic():
+        held.check()
         events = list(
             _due(connection, now).order_by("pk").select_for_update(skip_locked=True, of=("self",))[:EVENTS_A_BATCH]
         )
@@ -144,25 +134,32 @@ def _finish(events: Sequence[WebhookEvent], reasons: Mapping[int, str]) -> None:
 
 
 def _settle(events: Sequence[WebhookEvent], status: EventStatus, reason: str) -> None:
-    if events:
-        _rows(events).update(status=status, reason=reason, processed_at=timezone.now())
+    for rows in _rows(events):
+        rows.update(status=status, reason=reason, processed_at=timezone.now())
 
 
 def _postpone(events: Sequence[WebhookEvent], reason: str, retry_after: float | None) -> None:
     """Leave events for their next attempt, not before `retry_after` seconds; park those that had enough."""
     tired = [event for event in events if event.attempts >= ATTEMPTS]
     _settle(tired, EventStatus.PARKED, f"{reason} It was tried {ATTEMPTS} times; replay it when the cause is gone.")
-    waiting = [event for event in events if event.attempts < ATTEMPTS]
-    if waiting:
-        _rows(waiting).update(status=EventStatus.FAILED, reason=reason)
-    if waiting and retry_after:
-        not_before = timezone.now() + min(timedelta(seconds=retry_after), LONGEST_WAIT)
-        _rows(waiting).filter(next_attempt_at__lt=not_before).update(next_attempt_at=not_before)
+    for rows in _rows([event for event in events if event.attempts < ATTEMPTS]):
+        rows.update(status=EventStatus.FAILED, reason=reason)
+        if retry_after:
+            not_before = timezone.now() + min(timedelta(seconds=retry_after), LONGEST_WAIT)
+            rows.filter(next_attempt_at__lt=not_before).update(next_attempt_at=not_before)
 
 
-def _rows(events: Sequence[WebhookEvent]) -> QuerySet[WebhookEvent]:
-    """Return the events' rows, looked for in their months only."""
-    times = [event.received_at for event in events]
-    return WebhookEvent.objects.filter(
-        pk__in=[event.pk for event in events], received_at__gte=min(times), received_at__lte=max(times)
-    )
+def _rows(events: Sequence[WebhookEvent]) -> Iterator[QuerySet[WebhookEvent]]:
+    """Yield the events' rows, looked for in their months only, and only those that are as this worker claimed them.
+
+    The number of attempts is an event's fence: whoever claims it next counts one more, and a replay begins at none.
+    """
+    for attempts, own in groupby(sorted(events, key=ATTEMPT), key=ATTEMPT):
+        claimed = list(own)
+        times = [event.received_at for event in claimed]
+        yield WebhookEvent.objects.filter(
+            pk__in=[event.pk for event in claimed],
+            attempts=attempts,
+            received_at__gte=min(times),
+            received_at__lte=max(times),
+        )

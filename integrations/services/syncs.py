@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded  # what the worker raises in the middle of our work
-from django.db import DatabaseError, transaction
 from django.db import connection as database
+from django.db import transaction
 from django.utils import timezone
 from psycopg.pq import TransactionStatus
 
@@ -22,6 +22,7 @@ from integrations.bulk import retry_deadlocks
 from integrations.models import Connection, RunStatus, StopRequest, SyncCursor, SyncRun
 from integrations.models.sync import FULL
 from integrations.services.connections import mark_needs_reauthorization, put_off, request_sync
+from integrations.services.leases import SYNC, Held, LeaseLost, hold_until_commit, leased
 from integrations.services.quarantine import release, set_aside
 
 logger = structlog.get_logger(__name__)
@@ -32,7 +33,6 @@ PAGE_FIELDS = [
     "pages", "read", "created", "changed", "unchanged", "quarantined", "silent_changes", "findings", "heartbeat_at",
     "calls", "retries", "waited_seconds",
 ]  # fmt: skip
-LOCK_SPACE = 7201  # our own first half of PostgreSQL's two-part advisory lock keys
 
 
 class SyncNotPossible(Exception):
@@ -96,34 +96,46 @@ def run_sync(
     connection is not active or a run is under way, and IntegrationError when it fails before there is a run.
     """
     check_active(connection)
-    with _only_run(connection, stream.name):
+    with _only_run(connection, stream.name) as held:
         run = _start(connection, stream.name)
         try:
-            plan = _planned(run, stream)
-            is_resumed = plan.cursor is not None and bool(plan.cursor.position)
-            for page in stream.read(plan):
-                retry_deadlocks(partial(_commit_page, run, plan, page, stream))
-                _stop_when_not_active(connection)
-                if on_page:
-                    on_page(run)
-                _check_stop(run)
-        except IntegrationError as problem:
-            return _stop_short(run, stream, problem)
-        except StopAsked as asked:
-            return _stop_as_asked(run, plan, stream, asked.request)
-        except KeyboardInterrupt:
-            _leave_interrupted_statement()
-            _finish(run, stream, RunStatus.PARTIAL, "It was stopped by hand. The next run goes on from here.")
-            raise
-        except SoftTimeLimitExceeded:
-            request_sync(connection=connection)
-            _finish(run, stream, RunStatus.PARTIAL, "It took as long as one run may. The next one goes on from here.")
+            return _read(run, stream, held, on_page)
+        except LeaseLost:
+            # Cut off for longer than the lease: whoever has it now has closed this run, and goes on with its cursor.
+            logger.warning("sync_taken_over", run=run.pk)
+            run.refresh_from_db()
             return run
-        except Exception:
-            reference = f"run {run.pk}"
-            _finish(run, stream, RunStatus.FAILED, f"An error of ours stopped it. Tell support: {reference}.")
-            raise
-        return _succeed(run, plan, stream, is_resumed=is_resumed)
+
+
+def _read(run: SyncRun, stream: StreamReader, held: Held, on_page: Callable[[SyncRun], None] | None) -> SyncRun:
+    try:
+        plan = _planned(run, stream)
+        is_resumed = plan.cursor is not None and bool(plan.cursor.position)
+        for page in stream.read(plan):
+            retry_deadlocks(partial(_commit_page, run, plan, page, stream, held))
+            _stop_when_not_active(run.connection)
+            if on_page:
+                on_page(run)
+            _check_stop(run)
+    except LeaseLost:
+        raise
+    except IntegrationError as problem:
+        return _stop_short(run, stream, problem)
+    except StopAsked as asked:
+        return _stop_as_asked(run, plan, stream, asked.request, held)
+    except KeyboardInterrupt:
+        _leave_interrupted_statement()
+        _finish(run, stream, RunStatus.PARTIAL, "It was stopped by hand. The next run goes on from here.")
+        raise
+    except SoftTimeLimitExceeded:
+        request_sync(connection=run.connection)
+        _finish(run, stream, RunStatus.PARTIAL, "It took as long as one run may. The next one goes on from here.")
+        return run
+    except Exception:
+        reference = f"run {run.pk}"
+        _finish(run, stream, RunStatus.FAILED, f"An error of ours stopped it. Tell support: {reference}.")
+        raise
+    return _succeed(run, plan, stream, held, is_resumed=is_resumed)
 
 
 def _leave_interrupted_statement() -> None:
@@ -141,25 +153,19 @@ def _stop_when_not_active(connection: Connection) -> None:
 
 
 @contextmanager
-def _only_run(connection: Connection, stream: str) -> Iterator[None]:
-    """Hold an advisory lock as long as the run lasts: a killed worker's lock ends with its database session."""
-    key = _lock_key(connection, stream)
-    with database.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key)
-        if not cursor.fetchone()[0]:
+def _only_run(connection: Connection, stream: str) -> Iterator[Held]:
+    """Hold the stream's lease as long as the run lasts: a killed worker's ends seconds after it."""
+    with leased(lease_of(connection, stream)) as held:
+        if held is None:
             raise SyncNotPossible(
                 f"A sync of {connection} is already running. Its progress is on the connection's page."
             )
-    try:
-        yield
-    finally:
-        # With the database away the session is gone, and its lock with it.
-        with suppress(DatabaseError), database.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", key)
+        yield held
 
 
-def _lock_key(connection: Connection, stream: str) -> tuple[int, str]:
-    return (LOCK_SPACE, f"{connection.pk} {stream}")
+def lease_of(connection: Connection, stream: str) -> str:
+    """Return the name of the lease that a run of a stream holds."""
+    return f"{SYNC} {connection.pk} {stream}"
 
 
 def _start(connection: Connection, stream: str) -> SyncRun:
@@ -189,8 +195,9 @@ def _planned(run: SyncRun, stream: StreamReader) -> Plan:
     return plan
 
 
-def _commit_page(run: SyncRun, plan: Plan, page: Page, stream: StreamReader) -> None:
+def _commit_page(run: SyncRun, plan: Plan, page: Page, stream: StreamReader, held: Held) -> None:
     with transaction.atomic():
+        held.check()
         counts = stream.save(page)
         if plan.cursor is not None:
             set_aside(connection=run.connection, stream=run.stream, unreadable=page.unreadable, run=run)
@@ -230,23 +237,22 @@ def request_stop(*, run: SyncRun, request: StopRequest) -> bool:
 
 def request_full_read(*, connection: Connection) -> bool:
     """Let the next run read everything; return False while a run is under way, whose end would undo the wish."""
-    with transaction.atomic(), database.cursor() as cursor:
+    with transaction.atomic():
         cursors = SyncCursor.objects.filter(connection=connection)
-        for stream in cursors.values_list("stream", flat=True):
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", _lock_key(connection, stream))
-            if not cursor.fetchone()[0]:
-                return False
+        if not all(hold_until_commit(lease_of(connection, each.stream)) for each in cursors):
+            return False
         cursors.update(position={}, full_read_started_at=timezone.now(), window_since=None, window_until=None)
         request_sync(connection=connection)
     return True
 
 
-def _stop_as_asked(run: SyncRun, plan: Plan, stream: StreamReader, request: str) -> SyncRun:
+def _stop_as_asked(run: SyncRun, plan: Plan, stream: StreamReader, request: str, held: Held) -> SyncRun:
     if request == StopRequest.PAUSE:
         sentence = "Paused. What was read is stored; it goes on from here when a sync is next asked for or due."
         _finish(run, stream, RunStatus.PAUSED, sentence)
         return run
     with transaction.atomic():
+        held.check()
         if plan.cursor is not None:
             _drop_read(plan.cursor)
         _finish(run, stream, RunStatus.CANCELLED, "Cancelled. What was read is stored; the next run starts anew.")
@@ -262,9 +268,10 @@ def _drop_read(cursor: SyncCursor) -> None:
     cursor.save()
 
 
-def _succeed(run: SyncRun, plan: Plan, stream: StreamReader, *, is_resumed: bool) -> SyncRun:
+def _succeed(run: SyncRun, plan: Plan, stream: StreamReader, held: Held, *, is_resumed: bool) -> SyncRun:
     status, sentence = _ending(run, plan)
     with transaction.atomic():
+        held.check()
         if plan.cursor is not None:
             plan.cursor.complete_until = (
                 plan.cursor.full_read_started_at if run.mode == FULL else plan.cursor.window_until

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import cycle
+from time import monotonic
 from typing import Any
 
 import structlog
 from django.db import OperationalError, transaction
 from django.db import connection as database
-from django.db.models import Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import CharField, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django_scopes import scopes_disabled
 
 from integrations.base.records import Notice
-from integrations.base.registry import connector_classes, get_connector_class
+from integrations.base.registry import connector_classes, get_connector_class, providers_of
 from integrations.models import (
     Connection,
     ConnectionStatus,
@@ -25,7 +27,8 @@ from integrations.models import (
     WebhookEventKey,
 )
 from integrations.models.webhook import WAITING
-from integrations.services.events import LOCK_SPACE as WORKER_LOCKS
+from integrations.services.events import TURN
+from integrations.services.leases import EVENTS, is_leased
 
 logger = structlog.get_logger(__name__)
 
@@ -47,24 +50,39 @@ def receive_delivery(*, provider: str, body: bytes, headers: dict[str, str]) -> 
         return WebhookDelivery.objects.create(provider=provider, body=body, headers=headers)
 
 
-def split_deliveries() -> int:
-    """Split every waiting delivery into events, some in a transaction; return how many.
+def split_deliveries(*, tills_only: bool = False) -> int:
+    """Split waiting deliveries into events for a turn, some in a transaction; return how many.
 
-    Any number of workers may do this at once. A delivery that breaks our code is tried again by later calls, and
-    after SPLIT_ATTEMPTS it is left with its problem.
+    Any number of workers may do this at once. The oldest and the newest take turns, so that what comes while one
+    sender's thousands wait is not behind all of them. A delivery that breaks our code is tried again by later calls,
+    and after SPLIT_ATTEMPTS it is left with its problem.
     """
-    count, after = 0, 0
+    count, until = 0, monotonic() + TURN.total_seconds()
+    broken: set[int] = set()
     with scopes_disabled():
-        while deliveries := _split_next(after):
-            count, after = count + len(deliveries), deliveries[-1].pk
-            if len(deliveries) < DELIVERIES_AT_ONCE:
-                break  # those that came meanwhile have a ring of their own; a flood would keep us here for ever
+        for order in cycle(("pk", "-pk")):
+            deliveries = _split_next(_waiting(tills_only).exclude(pk__in=broken).order_by(order))
+            count += len(deliveries)
+            broken.update(each.pk for each in deliveries if each.processed_at is None)
+            if len(deliveries) < DELIVERIES_AT_ONCE or monotonic() > until:
+                break  # those that came meanwhile have a ring of their own
     return count
 
 
-def _split_next(after: int) -> list[WebhookDelivery]:
+def has_waiting_deliveries(*, tills_only: bool = False) -> bool:
+    """Tell whether a delivery waits to be split."""
+    return _waiting(tills_only).exists()
+
+
+def _waiting(tills_only: bool) -> QuerySet[WebhookDelivery]:
+    waiting = WebhookDelivery.objects.filter(processed_at=None)
+    if tills_only:
+        return waiting.filter(provider__in=providers_of("pos"))
+    return waiting
+
+
+def _split_next(waiting: QuerySet[WebhookDelivery]) -> list[WebhookDelivery]:
     with transaction.atomic():
-        waiting = WebhookDelivery.objects.filter(processed_at=None, pk__gt=after).order_by("pk")
         deliveries = list(waiting.select_for_update(skip_locked=True)[:DELIVERIES_AT_ONCE])
         if not _split(deliveries):
             for delivery in deliveries:  # one that breaks our code must not hold back those beside it
@@ -193,20 +211,23 @@ def _note_heard(connection_ids: Sequence[int], heard_at: datetime) -> None:
         Connection.objects.filter(pk__in=found).update(last_webhook_at=heard_at)
 
 
-def connections_with_waiting_events() -> list[Connection]:
+def has_waiting_events(connection: Connection) -> bool:
+    """Tell whether an active connection has events due and no worker at them."""
+    return bool(connections_with_waiting_events(only=connection.pk))
+
+
+def connections_with_waiting_events(*, only: int | None = None) -> list[Connection]:
     """Return active connections, of every organization, that have events due and no worker at them.
 
-    The worker that holds a connection looks again after letting go, so nobody need be rung for it.
+    The worker that holds a connection's lease looks again after giving it back, so nobody need be rung for it.
     """
-    held = RawSQL(
-        "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND granted"
-        " AND classid = %s AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        [WORKER_LOCKS],
-    )
+    is_held = is_leased(Value(f"{EVENTS} "), Cast(OuterRef("pk"), CharField()))
     with scopes_disabled():
         due = WebhookEvent.objects.filter(status__in=WAITING, next_attempt_at__lte=timezone.now())
         active = Connection.objects.filter(status=ConnectionStatus.ACTIVE)
-        return list(active.filter(pk__in=due.order_by().values("connection_id")).exclude(pk__in=held))
+        if only is not None:
+            due, active = due.filter(connection=only), active.filter(pk=only)
+        return list(active.filter(~is_held, pk__in=due.order_by().values("connection_id")))
 
 
 def replay_effects(events: Sequence[WebhookEvent]) -> list[str]:

@@ -188,8 +188,8 @@ def end_session(pid: int) -> None:
 def test_a_run_whose_worker_was_killed_is_taken_up_by_the_sweep_and_a_preview_is_not(connection: Connection) -> None:
     sync_deals(connection=connection)
     run = SyncRun.objects.create(connection=connection, stream="deals", mode="full")
-    assert connections_waiting_for_sync() == []
-    SyncRun.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - timedelta(minutes=11))
+    with lock_of_a_run(connection):
+        assert connections_waiting_for_sync() == []
     assert connections_waiting_for_sync() == [connection]
     SyncRun.objects.filter(pk=run.pk).update(mode="preview")
     assert connections_waiting_for_sync() == []

@@ -19,10 +19,11 @@ from crm.hubspot.tasks import process_hubspot_events
 from crm.models import Company, Deal, DealLine
 from integrations.base.auth import CredentialManager, Tokens
 from integrations.base.errors import ConfigurationError, NotFound, PermissionMissing, RateLimited
-from integrations.models import Connection, ConnectionStatus, EventStatus, WebhookEvent
+from integrations.models import Connection, ConnectionStatus, EventStatus, Lease, WebhookEvent
 from integrations.partitions import ALARM_DAYS
 from integrations.services import events
 from integrations.services.events import ATTEMPTS, LONGEST_WAIT, process_events, wait_after
+from integrations.services.leases import Held
 from integrations.services.webhooks import connections_with_waiting_events, split_deliveries
 from integrations.tasks import maintain_partitions, process_webhooks, sweep_webhooks
 from tests.brokers import IN_MEMORY, broker
@@ -250,8 +251,8 @@ def test_two_workers_never_have_one_connections_events_at_once(synced: Connectio
 def test_an_event_that_comes_between_the_last_look_and_the_letting_go_is_taken_too(
     synced: Connection, deliver: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def claim_and_be_too_early(connection: Connection) -> list[WebhookEvent]:
-        found = claim(connection)
+    def claim_and_be_too_early(connection: Connection, held: Held) -> list[WebhookEvent]:
+        found = claim(connection, held)
         if not found and WebhookEvent.objects.count() == 1:
             deliver(told(object_id=2))
             split_deliveries()
@@ -310,6 +311,9 @@ def test_a_worker_killed_at_its_work_loses_no_event(synced: Connection, sandbox:
     assert ended.returncode == -9, ended.stderr.decode()
     assert (one_event().status, one_event().attempts) == (EventStatus.RECEIVED, 1)
     later()
+    process_hubspot_events(synced.pk)
+    assert one_event().attempts == 1, "the dead worker's lease has not ended"
+    Lease.objects.update(until=timezone.now())
     process_hubspot_events(synced.pk)
     deal.refresh_from_db()
     assert (deal.name, one_event().status) == ("Renamed", EventStatus.PROCESSED)

@@ -1,19 +1,33 @@
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pypdf import PdfReader
 
 from integrations.models import Connection
 from invoices import qr
 from invoices.models import Business, Invoice, QrPicture, Status
+from invoices.paper.sheet import Standing, sheet_of
+from invoices.paper.typeset import set_pdf
 from invoices.services.papering import pdf_of, pictures_of, qr_of
 from tests.invoices.making import BUYER, GOODS, make_draft
 from tests.invoices.paper.reading import codes_on, words_of
 from tests.invoices.standing import stand_at
 
+GOLDEN = Path(__file__).parents[1] / "golden" / "b2b_invoice.json"
+DOCUMENT = json.loads(GOLDEN.read_text(), parse_float=Decimal, parse_int=Decimal)
+STANDING = Standing(Status.SIGNED, "INV1", "381", "", False)
+AT = datetime(2026, 11, 20, 10, 42, 5, tzinfo=UTC)
 HOSTILE = '#panic("x") $a$ *b* _c_ `d` <e> @f \\u{41} #read("/etc/passwd") "], [" ẸọṣɓƘ'
 
 
@@ -98,6 +112,24 @@ def test_what_somebody_typed_is_never_code(business: Business, issue: Callable[.
     for part in ('#panic("x")', "*b*", "_c_", "`d`", "<e>", '#read("/etc/passwd")', "ẸọṣɓƘ", "W" * 18):
         assert part in text, part
     assert "root:" not in text
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(alphabet='"\\#$[]{}()u41n;\n\t\x7f', max_size=20))
+def test_no_run_of_signs_ends_the_text_that_it_stands_in(signs: str) -> None:
+    sheet = sheet_of(DOCUMENT, STANDING) | {"note": f"{signs}end"}
+    assert "end" in words_of(set_pdf(sheet, made_at=AT))
+
+
+def test_a_paper_says_nothing_of_the_one_that_was_set_before_it() -> None:
+    first, second = (sheet_of(DOCUMENT | {"irn": irn}, replace(STANDING, number=irn)) for irn in ("INV1", "INV2"))
+    alone = set_pdf(second, made_at=AT)
+    set_pdf(first, made_at=AT)
+    after = set_pdf(second, made_at=AT)
+    assert after == alone
+    assert "INV1" not in words_of(after)
+    assert words_of(after).count("INV2") == 3  # below the title, under its label, in the foot
+    assert "INV2" in str(PdfReader(io.BytesIO(after)).metadata)
 
 
 def test_letters_that_the_typefaces_lack_cost_the_archive_mark_and_not_the_invoice(
