@@ -136,6 +136,13 @@ def test_a_search_that_breaks_a_rule_is_refused(square: SquareClient, body: dict
     assert app.refused("POST", "/v2/orders/search", 400, json={"location_ids": ["LIROKOLANE001"]} | body)
 
 
+def test_a_search_that_sorts_by_another_time_says_so(square: SquareClient) -> None:
+    query = by("updated_at", start_at="2026-01-01T00:00:00Z") | {"sort": {"sort_field": "CREATED_AT"}}
+    answer = square.call("POST", "/v2/orders/search", json={"location_ids": [SHOP], "query": query})
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["code"], error["field"]) == (400, "INVALID_VALUE", "query.sort.sort_field")
+
+
 def test_orders_are_found_by_state_source_and_customer(square: SquareClient) -> None:
     done, left = square.ring_up(customer_id="CMANGOROW0003"), square.ring_up(state="OPEN")
     closed = by("closed_at", states=("COMPLETED",), start_at="2020-01-01T00:00:00Z")

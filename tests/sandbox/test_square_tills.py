@@ -94,6 +94,14 @@ def test_known_examples_come_out(amount: int, quantity: str, kind: str, tax: int
     assert (basket.tax, basket.total) == (tax, total)
 
 
+def test_percentages_come_off_before_amounts_and_lines_before_the_order() -> None:
+    line = Line("1", "Line", "1", 10_000, discounts=[Discount("a", "A", amount=1_000), Discount("p", "P", "10")])
+    order = [Discount("oa", "OA", amount=100), Discount("op", "OP", "50")]
+    basket = price(Basket([line], order))
+    assert [each.applied for each in (*line.discounts, *order)] == [1_000, 1_000, 100, 4_500]
+    assert basket.total == 3_400
+
+
 def kobo(content: dict[str, Any], name: str) -> int:
     return content.get(name, {"amount": 0})["amount"]
 

@@ -81,17 +81,19 @@ def test_a_sale_tells_of_a_created_and_an_updated_payment_and_signs_both(square:
     events = sorted(told(requests), key=lambda event: event["data"]["object"]["payment"]["updated_at"])
     assert [event["type"] for event in events] == ["payment.created", "payment.updated"]
     assert {event["merchant_id"] for event in events} == {SMALL}
+    first, second = (event["data"]["object"]["payment"] for event in events)
+    assert first["updated_at"] < second["updated_at"]
     assert len({event["event_id"] for event in events}) == 2
     shown = events[1]["data"]["object"]["payment"]
     assert (shown["order_id"], shown["id"]) == (order["id"], events[1]["data"]["id"])
     assert shown == square.read(f"payments/{shown['id']}")["payment"]
     assert all(holds(app, request) for request in requests)
     assert not any(holds(app, request, "other") for request in requests)
-    first = {name.lower(): value for name, value in requests[0].headers.items()}
-    assert first["square-environment"] == "Sandbox"
-    assert "square-initial-delivery-timestamp" in first
-    assert "x-square-signature" in first
-    assert "square-retry-number" not in first
+    headers = {name.lower(): value for name, value in requests[0].headers.items()}
+    assert headers["square-environment"] == "Sandbox"
+    assert "square-initial-delivery-timestamp" in headers
+    assert "x-square-signature" in headers
+    assert "square-retry-number" not in headers
 
 
 def test_a_refund_tells_of_itself_and_of_the_payment(square: SquareClient, app: Receiver) -> None:
