@@ -93,7 +93,8 @@ def test_pages_merge_shops_and_show_each_order_once_while_sales_go_on(square: Sq
     while True:
         page = search(app, *shops, query=query, limit=7, **({"cursor": cursor} if cursor else {}))
         seen += page["orders"]
-        square.ring_up(merchant_id=MIDDLE)  # after the first page: beyond the end of the query
+        time.sleep(0.01)  # times are in whole milliseconds: the next sale must not share that of the first page
+        square.ring_up(merchant_id=MIDDLE)  # beyond the end of the query, which is the moment of the first page
         if not (cursor := page.get("cursor")):
             break
     assert len(seen) == len({order["id"] for order in seen}) == 45

@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox.square_pricing import Basket, Discount, Line, Modifier, ServiceCharge, Tax, price
@@ -49,6 +49,7 @@ def discounts(uid: str) -> st.SearchStrategy[Discount]:
     return percent | st.builds(Discount, st.just(uid), st.just("D"), amount=AMOUNTS)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy with other tests
 @given(baskets())
 def test_the_parts_of_a_basket_make_its_whole(basket: Basket) -> None:
     price(basket)
@@ -70,6 +71,7 @@ def test_the_parts_of_a_basket_make_its_whole(basket: Basket) -> None:
         assert 2 * abs(basket.rounding) <= basket.rounding_to
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(AMOUNTS, PERCENTAGES, st.sampled_from(["ADDITIVE", "INCLUSIVE"]))
 def test_a_tax_is_rounded_half_even(amount: int, percentage: str, kind: str) -> None:
     line = Line("1", "Line", "1", amount, tax_uids=["T"])
