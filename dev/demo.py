@@ -54,6 +54,7 @@ def _show(services: Services, ports: Ports, *, once: bool) -> int:
     if not _is_over(progress):
         faults.append(f"After {PATIENCE} s the main job is not over. The logs are in var/demo/log.")
     print_summary(progress, seconds, faults)
+    _connect_tills(ports, services)
     print_addresses(ports, PEOPLE, PASSWORD)
     if once:
         return 1 if faults else 0
@@ -132,12 +133,17 @@ def _check_unused(connection: psycopg.Connection[Any]) -> None:
         )
 
 
+def _signed_in(ports: Ports) -> Browser:
+    browser = Browser(f"http://127.0.0.1:{ports.web}")
+    browser.open("/login/")
+    browser.submit("", {"username": ""}, username=f"{PEOPLE[0]}@demo.example", password=PASSWORD)
+    return browser
+
+
 def _main_job(ports: Ports, services: Services) -> dict[str, Any]:
     """Sign in as the owner, connect HubSpot through its consent page, and watch until all is signed or held."""
-    browser = Browser(f"http://127.0.0.1:{ports.web}")
     with step("Signing in as the owner"):
-        browser.open("/login/")
-        browser.submit("", {"username": ""}, username=f"{PEOPLE[0]}@demo.example", password=PASSWORD)
+        browser = _signed_in(ports)
     with step("Connecting HubSpot through its consent page"):
         browser.open("/connections/")
         browser.submit("/connect/hubspot/")
@@ -146,6 +152,18 @@ def _main_job(ports: Ports, services: Services) -> dict[str, Any]:
         if found is None:
             raise Refusal(f"The consent came back to {answer.url} and not to the connection.", exit_code=1)
     return _watch(browser, found[1], services)
+
+
+def _connect_tills(ports: Ports, services: Services) -> None:
+    """Connect Square through its consent page, with a week of sales behind it; new ones arrive by webhook."""
+    browser = _signed_in(ports)
+    with step("Connecting Square through its consent page"):
+        services.control("square/history", sales=60, days=7)
+        browser.open("/connections/")
+        browser.submit("/connect/square/")
+        answer = browser.submit("/oauth2/authorize", decision="allow")
+        if not re.search(r"/connections/(\d+)/", answer.url):
+            raise Refusal(f"The consent came back to {answer.url} and not to the connection.", exit_code=1)
 
 
 def _watch(browser: Browser, connection: str, services: Services) -> dict[str, Any]:

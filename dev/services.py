@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -35,6 +36,9 @@ def settings_for(environment: dict[str, str], ports: Ports) -> dict[str, str]:
         "HUBSPOT_CLIENT_ID": "sandbox-client",
         "HUBSPOT_CLIENT_SECRET": "sandbox-secret",
         "SQUARE_BASE": sandbox,
+        "SQUARE_APPLICATION_ID": "sandbox-sq0idb-sandbox-client",
+        "SQUARE_APPLICATION_SECRET": "sandbox-sq0csb-sandbox-secret",
+        "SQUARE_WEBHOOK_KEYS": "demo-signature-key",
         "MBS_BASE_URL": sandbox,
         "MBS_CALLS_PER_SECOND": "0",
         "MBS_CALLS_PER_SECOND_PER_BUSINESS": "0",
@@ -84,15 +88,21 @@ class Services:
         self._start("sandbox", "-m", "sandbox", "--port", str(self._ports.sandbox))
 
     def announce_changes(self) -> None:
-        """Let the sandbox send its webhooks to the web, signed with the application's secret."""
-        target = {
-            "url": f"{self._environment['PUBLIC_URL']}/webhooks/hubspot/",
-            "secret": self._environment["HUBSPOT_CLIENT_SECRET"],
-        }
+        """Let the sandbox send both providers' webhooks to the web, signed as each of them does."""
+        public, secret = self._environment["PUBLIC_URL"], self._environment["HUBSPOT_CLIENT_SECRET"]
+        key = self._environment["SQUARE_WEBHOOK_KEYS"]
+        self.control(
+            "settings",
+            webhook_target={"url": f"{public}/webhooks/hubspot/", "secret": secret},
+            square_webhook_target={"url": f"{public}/webhooks/square/", "secret": key},
+        )
+
+    def control(self, what: str, **body: Any) -> None:
+        """Do something in the sandbox as its people would."""
         with requests.Session() as session:
             session.trust_env = False  # no proxy between us and this machine
-            address = f"http://127.0.0.1:{self._ports.sandbox}/_control/settings"
-            session.post(address, json={"webhook_target": target}, timeout=10).raise_for_status()
+            address = f"http://127.0.0.1:{self._ports.sandbox}/_control/{what}"
+            session.post(address, json=body, timeout=30).raise_for_status()
 
     def start_product(self) -> None:
         """Start the web, the workers and beat."""

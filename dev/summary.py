@@ -41,6 +41,7 @@ def print_addresses(ports: Ports, people: tuple[str, ...], password: str) -> Non
     say(f"  Admin      {web}/admin/")
     say(f"  API        {web}/api/docs/")
     say(f"  Sandbox    http://127.0.0.1:{ports.sandbox}/_control/received")
+    say(f"  A till     http://127.0.0.1:{ports.sandbox}/square/till (ring up: it stands at {web}/sales/)")
     say(f"\n  Log in with the password {password} as")
     for person in people:
         say(f"    {person}@demo.example")

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import Q, QuerySet
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -22,15 +23,18 @@ class SaleFilter(forms.Form):
     state = forms.ChoiceField(required=False, label=_("State"), choices=[("", _("All")), *SaleState.choices])
     q = forms.CharField(required=False, max_length=100, label=_("Its id at the till"))
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, given: QueryDict) -> None:
+        data = given.copy()
+        if not data.get("day") and not data.get("q"):
+            data["day"] = in_lagos(timezone.now()).date().isoformat()
+        super().__init__(data)
         self.fields["q"].widget.attrs |= {"type": "search"}
         shops = [(str(each.pk), each.name) for each in Location.objects.order_by("name", "pk")]
         self.fields["location"].choices = [("", _("All shops")), *shops]  # type: ignore[attr-defined]
 
     @property
     def shown_day(self) -> Any:
-        """Return the day that is shown, None where an id is looked for."""
+        """Return the day that is shown, today for one that is none; None where an id is looked for."""
         self.is_valid()
         if self.cleaned_data.get("q"):
             return None

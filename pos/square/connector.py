@@ -118,6 +118,7 @@ class SquareConnector(POSConnector):
             account = self.authenticate()
             locations = [each.name for each in self.get_locations() if each.is_active]
             details |= {"account": account.external_id, "currency": account.currency, "locations": locations}
+            details["time_zone"] = account.time_zone
             if observed := self.client.observed:
                 details |= {"latency_ms": round(observed.seconds * 1000), "skew_seconds": observed.skew_seconds}
         except IntegrationError as problem:
