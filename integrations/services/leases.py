@@ -113,7 +113,7 @@ def may_ring(name: str) -> bool:
         cursor.execute(
             f"UPDATE {TABLE} SET rung_at = clock_timestamp() WHERE name = ("  # noqa: S608
             f"SELECT name FROM {TABLE} WHERE {UNSYNCED} AND name = %s AND until < clock_timestamp()"
-            f" AND coalesce(rung_at, '-infinity') < clock_timestamp() - interval '{RUNG_FOR} seconds'"
+            f" AND coalesce(rung_at, 'epoch') < clock_timestamp() - interval '{RUNG_FOR} seconds'"
             " FOR UPDATE SKIP LOCKED) RETURNING 1",
             [name],
         )
@@ -121,7 +121,7 @@ def may_ring(name: str) -> bool:
             return True
         cursor.execute(
             f"INSERT INTO {TABLE} (name, fence, until, rung_at)"  # noqa: S608
-            " VALUES (%s, 0, '-infinity', clock_timestamp()) ON CONFLICT DO NOTHING RETURNING 1",
+            " VALUES (%s, 0, 'epoch', clock_timestamp()) ON CONFLICT DO NOTHING RETURNING 1",
             [name],
         )
         return cursor.fetchone() is not None
@@ -137,7 +137,7 @@ def hold_until_commit(name: str) -> bool:
     """Keep everybody from a free lease until this transaction ends; False when a worker has it."""
     with database.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {TABLE} (name, fence, until) VALUES (%s, 0, '-infinity') ON CONFLICT DO NOTHING",  # noqa: S608
+            f"INSERT INTO {TABLE} (name, fence, until) VALUES (%s, 0, 'epoch') ON CONFLICT DO NOTHING",  # noqa: S608
             [name],
         )
         cursor.execute(
@@ -152,7 +152,7 @@ def give_back(held: Held) -> None:
     try:
         with database.cursor() as cursor:
             cursor.execute(
-                f"UPDATE {TABLE} SET until = '-infinity' WHERE name = %s AND fence = %s AND {UNSYNCED}",  # noqa: S608
+                f"UPDATE {TABLE} SET until = 'epoch' WHERE name = %s AND fence = %s AND {UNSYNCED}",  # noqa: S608
                 [held.name, held.fence],
             )
     except (DatabaseError, InterfaceError):
@@ -211,7 +211,7 @@ def _renewed(held: Held) -> bool:
     try:
         with database.cursor() as cursor:
             cursor.execute(
-                f"UPDATE {TABLE} SET until = {UNTIL} WHERE name = %s AND fence = %s AND until > '-infinity'",  # noqa: S608
+                f"UPDATE {TABLE} SET until = {UNTIL} WHERE name = %s AND fence = %s AND until > 'epoch'",  # noqa: S608
                 [held.name, held.fence],
             )
             is_ours: bool = cursor.rowcount == 1

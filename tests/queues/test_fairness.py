@@ -89,9 +89,10 @@ def test_a_turn_ends_after_its_time_and_the_rest_stays_due(
         time.sleep(0.15)
         return {}
 
-    assert process_events(connection=connection, handle=slow) == 20
+    taken = process_events(connection=connection, handle=slow)
+    assert taken in {10, 20}, "as many batches as begin within the turn"
     due = WebhookEvent.objects.filter(status="received", next_attempt_at__lte=timezone.now())
-    assert due.count() == 30
+    assert due.count() == 50 - taken
 
 
 @pytest.mark.django_db
