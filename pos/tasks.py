@@ -17,7 +17,7 @@ from integrations.tasks import take_turn
 from invoices.tasks import ring_submissions
 from pos.connector import POSConnector
 from pos.services.crediting import connections_with_due_refunds, credit_due_refunds
-from pos.services.invoicing import connections_with_due_sales, invoice_due_sales
+from pos.services.invoicing import connections_with_due_sales, invoice_due_sales, retry_conversions
 from pos.services.syncing import refresh_sales, sync_sales
 
 logger = structlog.get_logger(__name__)
@@ -50,12 +50,14 @@ def sync_sales_of(connection_id: int, days_back: int = 3) -> str:
 
 @shared_task(name="pos.tasks.process_sale", **SALE_RETRIES)
 def process_sale(sale_id: str, connection_id: int) -> str:
-    """Read one sale anew and store it."""
+    """Read one sale anew and store it; one that our own converter broke on is converted again."""
     try:
         connection = _connection(connection_id)
     except SyncNotPossible as refusal:
         return str(refusal)
     with scope(organization=connection.organization):
+        if retry_conversions(connection=connection, external_ids=[str(sale_id)]):
+            return "It is converted again within a minute."
         try:
             nothing = refresh_sales(connection=connection, sale_ids=[str(sale_id)])
         except TransientError:

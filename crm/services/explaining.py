@@ -56,6 +56,10 @@ def trace_invoice(*, invoice: Invoice) -> list[Traced]:
     one that was made from no deal, such as a note, and for one whose rules this program no longer understands.
     """
     if invoice.source_kind != "deal" or invoice.type_code != "381":
+        if invoice.source_kind in ("sale", "sales"):
+            raise NotTraceable(
+                _("It was made from a till's sales: their lines, as they were read, are in its snapshot.")
+            )
         raise NotTraceable(_("It was made from no deal: a note repeats what stands on the invoice that it corrects."))
     name = get_connector_class(invoice.connection.provider).info.name
     try:

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from integrations.base.records import Unreadable
 from integrations.base.registry import get_connector_class
-from integrations.models import Connection
-from integrations.services.quarantine import set_aside
+from integrations.models import Connection, Quarantine
+from integrations.services.quarantine import release, set_aside
 from invoices.drafts import InvoiceDraft
 from invoices.irn import LAGOS, in_lagos
 from invoices.law import B2C_REPORT_HOURS
@@ -53,6 +53,22 @@ def connections_with_due_sales() -> set[int]:
     """Return the connections that have sales or batches to invoice."""
     due = SaleKey.objects.filter(invoice_due=True), SaleBatch.objects.filter(invoice_due=True)
     return {pk for rows in due for pk in rows.order_by().values_list("connection_id", flat=True).distinct()}
+
+
+def retry_conversions(*, connection: Connection, external_ids: Sequence[str]) -> int:
+    """Make those of these sales and batches due again that our converter broke on, and return how many there are."""
+    broken = Quarantine.objects.filter(
+        connection=connection, stream=CONVERSION, resolved_at=None, external_id__in=external_ids
+    )
+    names = set(broken.values_list("external_id", flat=True))
+    sales = SaleKey.objects.filter(connection=connection, batch__isnull=True, external_id__in=names)
+    batches = SaleBatch.objects.filter(connection=connection).select_related("location") if names else []
+    again = [batch.pk for batch in batches if _name_of(batch) in names]
+    return sales.update(invoice_due=True) + SaleBatch.objects.filter(pk__in=again).update(invoice_due=True)
+
+
+def _name_of(batch: SaleBatch) -> str:
+    return f"{batch.source_id}:{batch.sequence}"
 
 
 def retry_held_sales(*, keys: set[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -109,6 +125,7 @@ class Desk:
                     return issued
                 drafts = [draft for key, record in records_of(keys) if (draft := self.convert(key, record))]
                 issued += issue_drafts(organization=self.organization, drafts=drafts)
+                self._release([draft.source.external_id for draft in drafts])
                 SaleKey.objects.filter(pk__in=[key.pk for key in keys]).update(invoice_due=False)
 
     def close_batches(self) -> None:
@@ -134,6 +151,7 @@ class Desk:
                     continue
                 draft = self.convert_batch(batch)
                 issued += issue_drafts(organization=self.organization, drafts=[draft] if draft else [])
+                self._release([_name_of(batch)] if draft else [])
                 SaleBatch.objects.filter(pk=pk).update(invoice_due=False)
         return issued
 
@@ -168,7 +186,7 @@ class Desk:
             return batch_to_draft(sales, shop, source_id=batch.source_id, part=part, day=batch.day)
         except Exception as problem:  # one batch that breaks our converter must not hold back the others
             logger.exception("batch_not_converted", batch=batch.pk)
-            self._set_aside(f"{batch.source_id}:{batch.sequence}", problem)
+            self._set_aside(_name_of(batch), problem)
             return None
 
     def convert(self, key: SaleKey, record: SaleRecord) -> InvoiceDraft | None:
@@ -184,6 +202,9 @@ class Desk:
         reason = f"An error of ours stopped its conversion ({type(problem).__name__}). Tell support."
         unreadable = [Unreadable(external_id, reason, {})]
         set_aside(connection=self.connection, stream=CONVERSION, unreadable=unreadable)
+
+    def _release(self, external_ids: Sequence[str]) -> None:
+        release(connection=self.connection, stream=CONVERSION, external_ids=external_ids)
 
     def _shop(self, location: Location) -> Shop:
         rules, tax, default = self.in_force, self.law.tax, self.default_category

@@ -21,7 +21,7 @@ from invoices.models import Invoice, Status
 from invoices.services.ruling import save_draft
 from pos.models import Location, SaleBatch, SaleKey
 from pos.services import invoicing
-from pos.services.invoicing import invoice_due_sales
+from pos.services.invoicing import invoice_due_sales, retry_conversions
 from pos.services.saving import save_sales
 from tests.factories import make_user
 from tests.invoices.making import make_business
@@ -140,6 +140,30 @@ def test_one_sale_that_breaks_the_converter_holds_back_no_other(
     monkeypatch.setattr(invoicing, "sale_to_draft", breaking)
     assert len(invoice_due_sales(connection=till)) == 1
     assert Quarantine.objects.get(stream="sale-conversion").external_id == "bad"
+    monkeypatch.setattr(invoicing, "sale_to_draft", real)
+    assert invoice_due_sales(connection=till) == []
+    assert retry_conversions(connection=till, external_ids=["bad", "good"]) == 1
+    assert len(invoice_due_sales(connection=till)) == 1
+    assert not Quarantine.objects.filter(resolved_at=None).exists()
+
+
+def test_a_batch_that_broke_the_converter_is_made_once_it_can_be(
+    till: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_rules(till, BY_DAY)
+    save_sales(connection=till, records=[sale_of(sold_at=YESTERDAY)])
+    real = invoicing.batch_to_draft
+
+    def breaking(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(invoicing, "batch_to_draft", breaking)
+    assert invoice_due_sales(connection=till) == []
+    name = Quarantine.objects.get(stream="sale-conversion").external_id
+    monkeypatch.setattr(invoicing, "batch_to_draft", real)
+    assert retry_conversions(connection=till, external_ids=[name]) == 1
+    assert len(invoice_due_sales(connection=till)) == 1
+    assert not Quarantine.objects.filter(resolved_at=None).exists()
 
 
 @pytest.mark.django_db(transaction=True)
