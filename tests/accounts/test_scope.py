@@ -11,6 +11,7 @@ from integrations.models import Connection
 from tests.factories import make_member, make_user
 
 # The same for every tenant.
+QUEUES = ("Lease", "Canary", "Pulse", "QueueMinute")  # who works on what, and how the queues are: no tenant's data
 LAW = ("TaxRate", "TaxRulesVersion", "LegalRule", "Enforcement", "ExchangeRate")
 TENANTS = [
     model
@@ -19,7 +20,7 @@ TENANTS = [
     # Reached through its connection; of several tenants at once, for workers only; a hash; the authority's own, the
     # same for every tenant.
     if model.__name__
-    not in {"Credential", "WebhookDelivery", "WebhookEventKey", "Breaker", "CodeList", "AuthorityNotice", *LAW}
+    not in {"Credential", "WebhookDelivery", "WebhookEventKey", "Breaker", "CodeList", "AuthorityNotice", *LAW, *QUEUES}
 ]
 
 

@@ -22,7 +22,7 @@ from tests.sandbox_process import SandboxProcess
 PLAIN_PAGES = {
     "home": "Where things stand",
     "deals": "Deals",
-    "sales": "No till can be connected yet",
+    "sales": "No till is connected",
     "invoices": "Invoices",
     "connections": "HubSpot",
     "settings": "Business profile",

@@ -98,6 +98,6 @@ def test_every_table_of_months_is_maintained() -> None:
 
 def test_a_tills_connector_must_answer_every_question_of_the_base() -> None:
     assert POSConnector.__abstractmethods__ == {
-        "oauth", "authenticate", "test_connection", "close", "get_locations", "get_sales", "get_sale_by_id",
-        "sale_to_invoice_data",
+        "oauth", "authenticate", "test_connection", "close", "statistics", "get_locations", "get_sales",
+        "get_sale_by_id", "get_refund_by_id", "read_sales", "read_refunds",
     }  # fmt: skip
