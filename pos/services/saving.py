@@ -164,7 +164,8 @@ def _locked_keys(
     ]  # fmt: skip
     SaleKey.objects.bulk_create(blank, ignore_conflicts=True)
     mine = SaleKey.objects.filter(connection=connection, external_id__in=list(records))
-    return {key.external_id: key for key in mine.order_by("external_id").select_for_update()}
+    # In the order of the invoicing, so that the two never wait for each other in a ring.
+    return {key.external_id: key for key in mine.order_by("pk").select_for_update()}
 
 
 def _told(key: SaleKey, record: SaleRecord, digest: str, locations: dict[str, Location]) -> SaleKey:
