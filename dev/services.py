@@ -39,6 +39,7 @@ def settings_for(environment: dict[str, str], ports: Ports) -> dict[str, str]:
         "SQUARE_APPLICATION_ID": "sandbox-sq0idb-sandbox-client",
         "SQUARE_APPLICATION_SECRET": "sandbox-sq0csb-sandbox-secret",
         "SQUARE_WEBHOOK_KEYS": "demo-signature-key",
+        "PAYSTACK_BASE": sandbox,
         "MBS_BASE_URL": sandbox,
         "MBS_CALLS_PER_SECOND": "0",
         "MBS_CALLS_PER_SECOND_PER_BUSINESS": "0",

@@ -37,8 +37,8 @@ def connect(request: HttpRequest, provider: str) -> HttpResponse:
 
     With `connection` and `scope` fields it asks for what that connection has and those scopes, and nothing else.
     """
-    if provider not in connector_classes():
-        raise Http404(f"There is no connector called {provider}.")
+    if provider not in connector_classes() or not connector_classes()[provider].info.has_consent:
+        raise Http404(f"Nothing called {provider} is connected by consent.")
     if is_of_another_organization(request):
         return redirect("connections")
     strategy = load_strategy(request)

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.conf import settings
+from django.db import OperationalError, transaction
 from django.db import connection as database
-from django.db import transaction
 from psycopg import sql
 
 logger = structlog.get_logger(__name__)
@@ -19,7 +19,7 @@ MONTHS_AHEAD = 4  # beside the running month: at least 17 weeks
 ALARM_DAYS = 60
 LOCK_SPACE = 7203
 # A change of partitions waits for everything that uses the table, and everything that comes later waits for it.
-LOCK_TIMEOUT = "5s"
+LOCK_TIMEOUT = "1s"  # so long others may stand behind a wait for a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,21 @@ def days_ahead(table: MonthlyTable, now: datetime) -> int:
 
 
 def alarm(now: datetime) -> str:
-    """Return "ok", or a sentence when partitions of a table are about to run out."""
-    sentences = [sentence for table, _days in tables() if (sentence := _alarm_of(table, now))]
-    return " ".join(sentences) or "ok"
+    """Return "ok", or sentences: partitions of a table are about to run out, rows lie in a default partition."""
+    found = [sentence for table, _days in tables() for sentence in (_alarm_of(table, now), _strays_of(table))]
+    return " ".join(sentence for sentence in found if sentence) or "ok"
+
+
+def _strays_of(table: MonthlyTable) -> str:
+    with database.cursor() as cursor:
+        cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table.default)))
+        [(has_rows,)] = cursor.fetchall()
+    if not has_rows:
+        return ""
+    return (
+        f"Rows of {table.name} lie in its default partition: their month had none. Nothing is lost, and the next "
+        "maintenance, within six hours, moves them; manage.py maintain_partitions does it at once."
+    )
 
 
 def _alarm_of(table: MonthlyTable, now: datetime) -> str:
@@ -109,8 +121,20 @@ def _alarm_of(table: MonthlyTable, now: datetime) -> str:
 
 
 def maintain_all(now: datetime) -> dict[str, Maintained]:
-    """Maintain every table of months, and return what was done by its name; as `maintain`."""
-    return {table.name: maintain(table, now, days) for table, days in tables()}
+    """Maintain every table of months, and return what was done by its name; as `maintain`.
+
+    One that is busy does not keep the others from it: what it raised is raised once all had their turn.
+    """
+    done, busy = {}, None
+    for table, days in tables():
+        try:
+            done[table.name] = maintain(table, now, days)
+        except OperationalError as problem:
+            logger.warning("table_busy", table=table.name, reason=str(problem).strip())
+            busy = problem
+    if busy is not None:
+        raise busy
+    return done
 
 
 def maintain(table: MonthlyTable, now: datetime, retention_days: int) -> Maintained:

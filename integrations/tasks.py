@@ -22,7 +22,7 @@ from integrations.queues import HIGH, STANDARD
 from integrations.services.connections import connections_waiting_for_sync
 from integrations.services.events import TURN, Handler, process_events
 from integrations.services.health import check_health
-from integrations.services.leases import EVENTS, may_ring
+from integrations.services.leases import BACKLOG, EVENTS, leased, may_ring
 from integrations.services.queues import hear_canary as note_canary
 from integrations.services.queues import prune_queues as forget_old_minutes
 from integrations.services.webhooks import (
@@ -32,6 +32,7 @@ from integrations.services.webhooks import (
     has_waiting_events,
     prune_webhooks,
     split_deliveries,
+    split_newest,
 )
 
 logger = structlog.get_logger(__name__)
@@ -116,27 +117,50 @@ def take_turn(connection: Connection, handle: Handler) -> int:
 
 @shared_task(name="integrations.tasks.process_webhooks", bind=True)
 def process_webhooks(self: Any) -> int:
-    """Split the deliveries that wait and ring for the connections with events due; returns how many were split.
+    """Split the newest deliveries and ring for the connections with events due; returns how many were split.
 
-    Rung for each delivery: when another worker has split them all, that one rings. In the tills' queue only tills'
-    deliveries are split, so that no flood of others keeps a sale waiting.
+    Rung when deliveries come: if another worker has split them all, that one rings. In the tills' queue only tills'
+    deliveries are split, so that no flood of others keeps a sale waiting. The rest of a flood is another task's.
     """
-    queue = (self.request.delivery_info or {}).get("routing_key")
-    is_tills = queue == HIGH
-    count = split_deliveries(tills_only=is_tills)
+    is_tills = _queue_of(self) == HIGH
+    count = split_newest(tills_only=is_tills)
     if count:
         ring_waiting_events()
-    if count >= DELIVERIES_AT_ONCE and has_waiting_deliveries(tills_only=is_tills):
-        ring_splitting(queue or STANDARD)
+    if count == DELIVERIES_AT_ONCE:
+        ring_backlog(_queue_of(self))
     return count
 
 
-def ring_splitting(queue: str) -> None:
-    """Ask for the next turn of splitting; with the broker away the sweep does it."""
+@shared_task(name="integrations.tasks.process_backlog", bind=True)
+def process_backlog(self: Any) -> int:
+    """Split for a turn what has piled up, and queue up again; returns how many were split.
+
+    One at a time for a queue: were each delivery that comes during a flood to bring one more, they would be the queue.
+    """
+    queue = _queue_of(self)
+    is_tills = queue == HIGH
+    with leased(f"{BACKLOG} {queue}") as held:
+        if held is None:
+            return 0
+        count = split_deliveries(tills_only=is_tills)
+    ring_waiting_events()
+    if has_waiting_deliveries(tills_only=is_tills):
+        ring_backlog(queue)
+    return count
+
+
+def _queue_of(task: Any) -> str:
+    return str((task.request.delivery_info or {}).get("routing_key") or STANDARD)
+
+
+def ring_backlog(queue: str) -> None:
+    """Ask for a turn at what has piled up, unless it was asked for; with the broker away the sweep does it."""
+    if not may_ring(f"{BACKLOG} {queue}"):
+        return
     try:
-        process_webhooks.apply_async(queue=queue, expires=RING_LASTS)
+        process_backlog.apply_async(queue=queue, expires=RING_LASTS)
     except OperationalError:
-        logger.warning("broker_away", task=process_webhooks.name)
+        logger.warning("broker_away", task=process_backlog.name)
 
 
 @shared_task(name="integrations.tasks.sweep_webhooks")

@@ -43,7 +43,7 @@ class Card:
     """One connector of this installation and the organization's accounts there."""
 
     info: ConnectorInfo
-    can_be_connected: bool
+    can_be_connected: bool  # by consent or, where there is none, by a key
     connections: list[Connection] = field(default_factory=list)
 
 
@@ -52,7 +52,7 @@ class Card:
 def connections(request: HttpRequest) -> HttpResponse:
     """Show each connector and the accounts connected through it."""
     cards = {
-        slug: Card(connector.info, can_be_connected=bool(connector.oauth().client_id))
+        slug: Card(connector.info, can_be_connected=not connector.info.has_consent or bool(connector.oauth().client_id))
         for slug, connector in connector_classes().items()
     }
     found = list(Connection.objects.order_by("status", "name", "pk"))
@@ -90,7 +90,7 @@ def connect_with_key(request: HttpRequest, provider: str) -> HttpResponse:
             form.add_error("key", str(problem))
         else:
             ring_sync(connection)
-            messages.success(request, _("%(name)s is connected. Its deals are read now.") % {"name": connection})
+            messages.success(request, _("%(name)s is connected and is read now.") % {"name": connection})
             return redirect("connection", pk=connection.pk)
     status = 422 if request.method == "POST" else 200
     return render(request, "integrations/key.html", {"info": connector.info, "form": form}, status=status)

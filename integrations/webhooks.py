@@ -17,6 +17,8 @@ from integrations.base.errors import ConfigurationError, InvalidSignature
 from integrations.base.registry import connector_classes
 from integrations.base.signatures import SignedRequest
 from integrations.bell import webhooks_bell
+from integrations.models import Connection
+from integrations.services.own_addresses import connection_at, keys_of
 from integrations.services.webhooks import receive_delivery
 
 logger = structlog.get_logger(__name__)
@@ -42,18 +44,21 @@ class Received(JsonResponse):
 
 @csrf_exempt
 @require_POST
-def receive(request: HttpRequest, provider: str) -> JsonResponse:
+def receive(request: HttpRequest, provider: str, token: str = "") -> JsonResponse:
     """Answer 200 once the delivery is committed; whatever else is answered makes the provider send it again.
 
-    401 bad signature · 413 body above 1 MiB · 404 no such provider · 503 no secret configured, or no database.
+    `token` names the connection, for a provider whose accounts have addresses of their own.
+    401 bad signature · 413 body above 1 MiB · 404 no such address · 503 no secret configured, or no database.
     """
     connector = connector_classes().get(provider)
-    if connector is None:
-        raise Http404(f"There is no connector called {provider}.")
+    if connector is None or connector.info.has_own_address != bool(token):
+        raise Http404(f"No notices of {provider} are received here.")
     try:
+        owner = _owner(provider, token)
         body = _read(request)
-        connector.verify_webhook(_as_signed(request, body))
-        receive_delivery(provider=provider, body=body, headers=_kept_headers(request))
+        connector.verify_webhook(_as_signed(request, body, keys_of(owner) if owner else ()))
+        account = owner.external_account_id if owner else ""
+        receive_delivery(provider=provider, body=body, headers=_kept_headers(request), account=account)
     except TooLarge:
         return _refuse(413, f"The body is larger than {LIMIT:,} bytes.")
     except InvalidSignature as problem:
@@ -84,7 +89,17 @@ def _read(request: HttpRequest) -> bytes:
     return body
 
 
-def _as_signed(request: HttpRequest, body: bytes) -> SignedRequest:
+def _owner(provider: str, token: str) -> Connection | None:
+    """Return the connection whose own address was called, None where there are none such; raises Http404."""
+    if not token:
+        return None
+    found = connection_at(provider=provider, token=token)
+    if found is None:
+        raise Http404("There is nothing here.")
+    return found
+
+
+def _as_signed(request: HttpRequest, body: bytes, secrets: tuple[str, ...]) -> SignedRequest:
     query = request.META.get("QUERY_STRING", "")
     return SignedRequest(
         method=request.method or "",
@@ -92,6 +107,7 @@ def _as_signed(request: HttpRequest, body: bytes) -> SignedRequest:
         headers=request.headers,
         body=body,
         received_ms=int(timezone.now().timestamp() * 1000),
+        secrets=secrets,
     )
 
 

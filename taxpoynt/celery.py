@@ -34,7 +34,10 @@ gc.set_threshold(50_000, 20, 50)
 # First match wins; a task that matches nothing here goes to `standard`.
 ROUTES = [
     ("pos.tasks.invoice_waiting_sales", {"queue": STANDARD}),
-    ("pos.tasks.sync_sales_of", {"queue": BATCH}),
+    ("pos.tasks.close_days*", {"queue": BATCH}),
+    ("pos.tasks.sync_*_of", {"queue": BATCH}),
+    ("pos.tasks.read_payments", {"queue": STANDARD}),
+    ("pos.tasks.match_waiting_payments", {"queue": STANDARD}),
     ("pos.*", {"queue": HIGH}),  # a sale must never wait behind a nightly backfill
     ("crm.*sync_*_deals", {"queue": BATCH}),
     ("crm.*preview_*", {"queue": BATCH}),
@@ -57,6 +60,8 @@ SWEEPS = {
     "maintain-partitions": ("integrations.tasks.maintain_partitions", 6 * 3600.0),
     "invoice-waiting-deals": ("crm.tasks.invoice_waiting_deals", 20.0),
     "invoice-waiting-sales": ("pos.tasks.invoice_waiting_sales", 20.0),
+    "read-payments": ("pos.tasks.read_payments", 300.0),
+    "match-waiting-payments": ("pos.tasks.match_waiting_payments", 60.0),
     "write-back-invoices": ("crm.tasks.write_back_invoices", 60.0),
     "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
     "work-exchanges": ("invoices.tasks.work_exchanges", 30.0),
@@ -71,6 +76,7 @@ NIGHTLY = {
     "ring-reconciliations": ("invoices.tasks.ring_reconciliations", crontab(hour="5", minute="30")),
     # So it is with a change of law; and invoices from before deadlines were kept get theirs.
     "recount-deadlines": ("invoices.tasks.recount_deadlines", crontab(hour="0", minute="30")),
+    "close-days": ("pos.tasks.close_days", crontab(hour="3", minute="0")),
     "ring-censuses": ("crm.tasks.ring_censuses", crontab(hour="4", minute="30")),
 }
 # One small task through each queue, straight from beat: what it tells holds even where no other queue is served.
@@ -93,7 +99,7 @@ PERIODIC: dict[str, dict[str, Any]] = (
     | CANARIES
 )
 
-app = Celery("taxpoynt", task_cls="integrations.counting:CountedTask")
+app = Celery("taxpoynt", task_cls="integrations.counting:CountedTask", amqp="taxpoynt.reconnecting:Amqp")
 app.config_from_object("django.conf:settings", namespace="CELERY")  # the broker's address and options come from there
 app.conf.update(
     task_queues=[Queue(queue.name) for queue in QUEUES],
@@ -112,6 +118,7 @@ app.conf.update(
     task_time_limit=3000,  # below the visibility timeout, or a long task would run twice at once
     task_soft_time_limit=2940,
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # by default a worker ends when its broker was away for long
     task_publish_retry_policy={
         "max_retries": 1,
         "interval_start": 0,

@@ -63,7 +63,10 @@ class ConnectorInfo:
     The tasks are Celery's names of them: `sync_task` reads everything due for a connection id, `preview_task` says for
     one what a full read would change, `record_task` reads one record again, by (external id, connection id), and
     `webhook_task` processes the events that wait for a connection id ("" when the provider sends none).
-    `disconnect_by_hand` says, in a sentence for people, how to end our access in the provider's own pages.
+    `disconnect_by_hand` says, in a sentence for people, how to end our access in the provider's own pages. Without
+    `has_consent` an account is connected by a pasted key only, and `key_help` says which. `has_own_address`: the
+    notices of each account are signed with its own key, name no account, and come to an address of the connection.
+    `is_untried`: built from public facts, and never yet tried with the real provider; people are told so.
     """
 
     slug: str
@@ -76,6 +79,10 @@ class ConnectorInfo:
     accepts_service_key: bool = False
     disconnect_by_hand: str = ""
     webhook_task: str = ""
+    has_consent: bool = True
+    key_help: str = ""
+    has_own_address: bool = False
+    is_untried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +133,11 @@ class BaseConnector(ABC):
         self.config = connection_config
 
     @classmethod
-    @abstractmethod
     def oauth(cls) -> OAuthEndpoints:
-        """Return the provider's OAuth endpoints and our application there, from the settings."""
+        """Return the provider's OAuth endpoints and our application there, from the settings; empty without consent."""
+        if cls.info.has_consent:
+            raise NotImplementedError(f"{cls.info.name} is connected by consent and does not say where.")
+        return OAuthEndpoints("", "", "", "")
 
     @abstractmethod
     def authenticate(self) -> Account:

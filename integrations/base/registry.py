@@ -22,6 +22,7 @@ def get_connector_class(slug: str) -> type[BaseConnector]:
     return connector_classes()[slug]
 
 
-def providers_of(category: str) -> list[str]:
-    """Return the slugs of the installed connectors of a category: crm or pos."""
-    return [slug for slug, connector in connector_classes().items() if connector.info.category == category]
+def providers_of(category: str, stream: str = "") -> list[str]:
+    """Return the slugs of the installed connectors of a category, crm or pos, or of one stream in it."""
+    infos = [connector.info for connector in connector_classes().values() if connector.info.category == category]
+    return [info.slug for info in infos if stream in ("", info.stream)]

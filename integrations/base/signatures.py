@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from integrations.base.errors import InvalidSignature
 
@@ -17,6 +17,7 @@ class SignedRequest:
 
     `url` is the configured public address with the query as it was sent: never what a proxy says the host is.
     `body` is the bytes as received; `headers` finds names in any case; `received_ms` is Unix time in milliseconds.
+    `secrets` are the account's own, where it has an address of its own.
     """
 
     method: str
@@ -24,6 +25,7 @@ class SignedRequest:
     headers: Mapping[str, str]
     body: bytes
     received_ms: int
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 def hmac_sha256(secret: str, message: bytes) -> str:

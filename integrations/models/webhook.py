@@ -19,6 +19,12 @@ class WebhookDelivery(models.Model):
     """
 
     provider = models.CharField(max_length=40)
+    external_account_id = models.CharField(
+        max_length=100,
+        blank=True,
+        db_default="",
+        help_text=_("Whose key signed it, where it came to an account's own address."),
+    )
     body = models.BinaryField()
     headers = models.JSONField(default=dict)
     received_at = models.DateTimeField(default=timezone.now)

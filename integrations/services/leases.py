@@ -25,6 +25,7 @@ logger = structlog.get_logger(__name__)
 
 # What is leased: each name begins with one of these words.
 EVENTS = "events"  # with a connection's number: its events
+BACKLOG = "backlog"  # with a queue's name: the splitting of deliveries that have piled up
 SYNC = "sync"  # with a connection's number and a stream: a run of it
 
 LASTS = 15  # seconds after its last renewal: a dead worker's work is free then

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection as database
-from django.db.models import Count, Min
+from django.db.models import Count, Max, Min
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_scopes import scopes_disabled
@@ -60,6 +60,13 @@ def hear_canary(*, queue: str, sent_at: datetime | None) -> None:
     )
     if sent_at:
         note_minute(queue=queue, wait_ms=max(0, int((now - sent_at).total_seconds() * 1000)))
+
+
+def served_until(queue: str) -> datetime | None:
+    """Return when a worker of this queue last said that it is alive; None when none did for a day."""
+    workers = Pulse.objects.filter(kind=WORKER, queues__contains=[queue])
+    found: datetime | None = workers.aggregate(latest=Max("beaten_at"))["latest"]
+    return found
 
 
 def report_queues(*, waiting: dict[str, int] | None) -> Report:

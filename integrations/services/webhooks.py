@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import cycle
 from time import monotonic
@@ -41,13 +43,22 @@ NO_ACCOUNT = "No connection to this account exists here. Connect it, and its fir
 DISCONNECTED = "The account is disconnected, so nothing is read from it."
 
 
-def receive_delivery(*, provider: str, body: bytes, headers: dict[str, str]) -> WebhookDelivery:
+def receive_delivery(*, provider: str, body: bytes, headers: dict[str, str], account: str = "") -> WebhookDelivery:
     """Store a delivery and return once it is committed; raises DatabaseError when it is not.
 
+    `account` is whose key signed it, where it came to an account's own address.
     Raises RuntimeError inside an outer transaction: the answer would leave before the commit.
     """
     with transaction.atomic(durable=True):
-        return WebhookDelivery.objects.create(provider=provider, body=body, headers=headers)
+        return WebhookDelivery.objects.create(
+            provider=provider, body=body, headers=headers, external_account_id=account
+        )
+
+
+def split_newest(*, tills_only: bool = False) -> int:
+    """Split the newest waiting deliveries into events, in one transaction; return how many there were."""
+    with scopes_disabled():
+        return len(_split_next(_waiting(tills_only).order_by("-pk")))
 
 
 def split_deliveries(*, tills_only: bool = False) -> int:
@@ -87,8 +98,17 @@ def _split_next(waiting: QuerySet[WebhookDelivery]) -> list[WebhookDelivery]:
         if not _split(deliveries):
             for delivery in deliveries:  # one that breaks our code must not hold back those beside it
                 _split([delivery])
-        WebhookDelivery.objects.bulk_update(deliveries, ["problem", "processed_at", "attempts"])
+        _write(deliveries)
         return deliveries
+
+
+def _write(deliveries: Sequence[WebhookDelivery]) -> None:
+    """Store what became of deliveries; nearly always it is the same for all."""
+    alike: dict[tuple[str, datetime | None, int], list[int]] = {}
+    for each in deliveries:
+        alike.setdefault((each.problem, each.processed_at, each.attempts), []).append(each.pk)
+    for (problem, processed_at, attempts), ids in alike.items():
+        WebhookDelivery.objects.filter(pk__in=ids).update(problem=problem, processed_at=processed_at, attempts=attempts)
 
 
 def _split(deliveries: Sequence[WebhookDelivery]) -> bool:
@@ -103,8 +123,9 @@ def _split(deliveries: Sequence[WebhookDelivery]) -> bool:
             return False
         _give_up_on(deliveries[0], problem)
         return True
+    now = timezone.now()
     for delivery, said in zip(deliveries, problems, strict=True):
-        delivery.problem, delivery.processed_at = said, timezone.now()
+        delivery.problem, delivery.processed_at = said, now
         delivery.attempts += 1
     return True
 
@@ -140,10 +161,22 @@ def _parse(delivery: WebhookDelivery) -> tuple[str, list[Notice]]:
     if connector is None:
         return f"No connector called {delivery.provider} is installed here any more.", []
     try:
-        return "", connector.parse_webhook(bytes(delivery.body))
+        notices = connector.parse_webhook(bytes(delivery.body))
+        return "", [_of_account(notice, delivery.external_account_id) for notice in notices]
     except ValueError as problem:
         logger.warning("delivery_parked", delivery=delivery.pk, reason=str(problem))
         return f"The signature was right and the body cannot be read: {problem}", []
+
+
+def _of_account(notice: Notice, account: str) -> Notice:
+    """Return a notice as that of the account whose key signed it, "" where the provider signs for all of them.
+
+    Whoever signs with a key of its own may write what it likes, so its notice is never taken for another's copy.
+    """
+    if not account:
+        return notice
+    key = hashlib.sha256(f"{account} {notice.key}".encode()).hexdigest()
+    return replace(notice, external_account_id=account, key=key)
 
 
 def _unseen(notices: Iterable[Notice]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,7 +12,6 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connection as database
 from django.db.models import Min
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -19,6 +19,7 @@ from django_scopes import scope, scopes_disabled
 
 from accounts.models import Organization, User
 from integrations.models import Connection
+from integrations.services.leases import leased
 from invoices.irn import in_lagos
 from invoices.models import REGISTERED, Business, Invoice
 from invoices.models.reconciliation import FIRST_DAY, Difference, DifferenceState, Reconciliation, RunState
@@ -34,7 +35,7 @@ DAYS = 62  # two months of deals and of the authority's list, every night
 WHOLE_EVERY = timedelta(days=7)  # and all deals once a week
 QUICK = timedelta(minutes=1)  # or every night, where that takes less
 DAYS_TO_LOOK = timedelta(days=3)
-LOCK = 7_311_004  # the first key of the advisory lock; the second is the organization
+RECONCILIATION = "reconciliation"  # leased, with the organization's number
 MOST_DAYS = 400  # of the authority's list in one run; a question each
 DIED = "It was stopped before its end. Nothing is wrong with the books: the next run looks at everything again."
 
@@ -300,18 +301,10 @@ def _columns(invoices: Any) -> Any:
     )  # fmt: skip
 
 
-class _only_run:  # noqa: N801 - reads as the statement that it is
-    """Holds the organization's lock for a run; raises AlreadyRunning."""
-
-    def __init__(self, organization: Organization) -> None:
-        self.keys = (LOCK, organization.pk)
-
-    def __enter__(self) -> None:
-        with database.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", self.keys)
-            if not cursor.fetchone()[0]:
-                raise AlreadyRunning("It is being reconciled already. Look again in a minute.")
-
-    def __exit__(self, *_: object) -> None:
-        with database.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", self.keys)
+@contextmanager
+def _only_run(organization: Organization) -> Iterator[None]:
+    """Hold the organization's lease for a run; raises AlreadyRunning."""
+    with leased(f"{RECONCILIATION} {organization.pk}") as held:
+        if held is None:
+            raise AlreadyRunning("It is being reconciled already. Look again in a minute.")
+        yield

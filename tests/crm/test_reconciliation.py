@@ -19,6 +19,7 @@ from crm.models import Deal
 from crm.services import sync_deals
 from crm.tasks import invoice_waiting_deals
 from integrations.models import Connection
+from integrations.services.leases import give_back, take
 from invoices.models import Difference, DifferenceState, Invoice, Reconciliation, RunState, Status
 from invoices.notes import NoteRequest
 from invoices.reconciling import Cause
@@ -31,7 +32,6 @@ from invoices.services.submitting import submit_due_invoices
 from tests.factories import make_member
 from tests.invoices.making import make_business
 from tests.invoices.standing import unguarded
-from tests.other_session import other_session
 from tests.pages.conftest import MODEL_BACKEND
 from tests.pages.making import Reader
 from tests.sandbox_process import SandboxProcess
@@ -189,10 +189,12 @@ def test_what_was_signed_a_moment_ago_is_not_missed_yet(world: Connection, monke
 
 
 def test_two_runs_of_one_organization_do_not_meet(world: Connection) -> None:
-    with other_session() as session:
-        session.execute("SELECT pg_advisory_lock(%s, %s)", (reconciling.LOCK, world.organization_id))
-        with pytest.raises(AlreadyRunning):
-            reconcile(organization=world.organization)
+    held = take(f"{reconciling.RECONCILIATION} {world.organization_id}")
+    assert held is not None
+    with pytest.raises(AlreadyRunning):
+        reconcile(organization=world.organization)
+    give_back(held)
+    reconcile(organization=world.organization)
 
 
 def test_owners_hear_once_of_what_is_new(world: Connection) -> None:

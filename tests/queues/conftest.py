@@ -69,10 +69,10 @@ def tell(connection: Connection) -> Told:
     return deliver
 
 
-def ring(task: Any) -> None:
+def ring(task: Any, **options: Any) -> None:
     """Send a task as the web process does: a broker that is away is no fault."""
     with suppress(OperationalError):
-        task.apply_async(expires=40)
+        task.apply_async(expires=40, **options)
 
 
 def rename(sandbox: SandboxProcess, ids: list[str], name: str) -> None:

@@ -23,7 +23,7 @@ from tests.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TAKEN_UP = 45  # seconds: the lease and the sweep, and the dead connection's locks, which PostgreSQL notices after 14
+TAKEN_UP = 30  # seconds: the promise
 
 
 def _ip(*words: str) -> None:
@@ -77,6 +77,7 @@ def test_a_worker_that_is_cut_off_in_mid_work_is_replaced_and_nothing_is_lost(
             lambda: are_renamed(ids, "Cut") and not WebhookEvent.objects.exclude(status="processed").exists(),
             TAKEN_UP, "the other machine takes it up",
         )  # fmt: skip
+        print(f"  machine cut off in mid-work: {len(ids)} events taken up {took:.1f} s after it (at most {TAKEN_UP})")  # noqa: T201
         assert Lease.objects.get(name=holder.name).fence > holder.fence, f"nobody took over in {took:.0f} s"
         _ip("link", "set", wire, "up")  # it comes back, and writes nothing over what was done meanwhile
         time.sleep(5)

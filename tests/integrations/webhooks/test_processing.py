@@ -22,7 +22,7 @@ from integrations.base.errors import ConfigurationError, NotFound, PermissionMis
 from integrations.models import Connection, ConnectionStatus, EventStatus, Lease, WebhookEvent
 from integrations.partitions import ALARM_DAYS
 from integrations.services import events
-from integrations.services.events import ATTEMPTS, LONGEST_WAIT, process_events, wait_after
+from integrations.services.events import ATTEMPTS, FIRST_WAIT, LONGEST_WAIT, process_events
 from integrations.services.leases import Held
 from integrations.services.webhooks import connections_with_waiting_events, split_deliveries
 from integrations.tasks import maintain_partitions, process_webhooks, sweep_webhooks
@@ -174,10 +174,14 @@ def test_waits_double_up_to_an_hour_and_end_as_parked_with_the_reason(synced: Co
     def limited(_: object) -> Any:
         raise RateLimited("Too many calls.")
 
-    assert wait_after(2) == wait_after(1) * 2
-    assert wait_after(10_000) == LONGEST_WAIT
     deliver(told())
     split_deliveries()
+    for attempts, wait in ((0, FIRST_WAIT), (1, FIRST_WAIT * 2), (4, FIRST_WAIT * 16), (20, LONGEST_WAIT)):
+        WebhookEvent.objects.update(attempts=attempts, next_attempt_at=timezone.now())
+        before = timezone.now()
+        process_events(connection=synced, handle=limited)
+        assert before + wait <= one_event().next_attempt_at <= timezone.now() + wait
+    WebhookEvent.objects.update(next_attempt_at=timezone.now())
     WebhookEvent.objects.update(attempts=ATTEMPTS - 1)
     process_events(connection=synced, handle=limited)
     assert one_event().status == EventStatus.PARKED
@@ -253,7 +257,7 @@ def test_an_event_that_comes_between_the_last_look_and_the_letting_go_is_taken_t
 ) -> None:
     def claim_and_be_too_early(connection: Connection, held: Held) -> list[WebhookEvent]:
         found = claim(connection, held)
-        if not found and WebhookEvent.objects.count() == 1:
+        if WebhookEvent.objects.count() == 1:
             deliver(told(object_id=2))
             split_deliveries()
         return found
