@@ -118,9 +118,12 @@ class Exchange(models.Model):
 
 
 class ExchangeCall(models.Model):
-    """One call, kept as evidence. A call without `finished_at` was under way when its worker died."""
+    """One call, kept as evidence. A call without `finished_at` was under way when its worker died.
 
-    exchange = models.ForeignKey(Exchange, on_delete=models.PROTECT, related_name="calls")
+    In PostgreSQL the table is partitioned by the month of `started_at`, which is part of its primary key there.
+    """
+
+    exchange = models.ForeignKey(Exchange, on_delete=models.PROTECT, related_name="calls", db_index=False)
     attempt = models.PositiveIntegerField()
     step = models.CharField(max_length=20)
     request = models.TextField(blank=True)
@@ -135,6 +138,7 @@ class ExchangeCall(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["exchange"], name="call_of_exchange")]
 
     def __str__(self) -> str:
         return f"{self.step} · attempt {self.attempt}"

@@ -183,10 +183,12 @@ def call(work: Work, step: str, ask: Callable[[], A], request: str = "") -> A:
     answer = ask()
     is_barred = isinstance(answer, CredentialsRefused)  # of one business only: the others go on
     work.is_silent = not is_barred and (answer.http_status is None or answer.http_status >= 500)
-    row.finished_at = timezone.now()
-    row.http_status = answer.http_status
-    row.outcome = type(answer).__name__.lower()
-    row.sentence = getattr(answer, "sentence", "")
-    row.response = answer.response.replace("\x00", "")
-    row.save(update_fields=["finished_at", "http_status", "outcome", "sentence", "response"])
+    # Named with its time and without a join, as `save` would do it, so that only its month is touched.
+    ExchangeCall._base_manager.filter(pk=row.pk, started_at=row.started_at).update(
+        finished_at=timezone.now(),
+        http_status=answer.http_status,
+        outcome=type(answer).__name__.lower(),
+        sentence=getattr(answer, "sentence", ""),
+        response=answer.response.replace("\x00", ""),
+    )
     return answer
