@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from integrations.base.connector import BaseConnector
+from integrations.base.errors import NotFound
 from integrations.base.http import CallStatistics
 from integrations.base.records import Page
 from invoices.drafts import InvoiceDraft
@@ -58,8 +60,12 @@ class POSConnector(BaseConnector):
         """Return one sale as it is now; raises NotFound."""
 
     def get_sales_by_id(self, sale_ids: Sequence[str]) -> list[SaleRecord]:
-        """Return these sales as they are now, without what only their payments tell; raises NotFound."""
-        return [self.get_sale_by_id(sale_id) for sale_id in sale_ids]
+        """Return those of these sales that are shown, as they are now, without what only their payments tell."""
+        found = []
+        for sale_id in sale_ids:
+            with suppress(NotFound):
+                found.append(self.get_sale_by_id(sale_id))
+        return found
 
     @abstractmethod
     def get_refund_by_id(self, refund_id: str) -> RefundRecord:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from invoices.irn import LAGOS, in_lagos
+from invoices.irn import in_lagos
+from pos.listing import sold_on
 from pos.models import Location, Sale, SaleState
 
 
@@ -43,11 +43,7 @@ class SaleFilter(forms.Form):
     def apply(self, sales: QuerySet[Sale]) -> QuerySet[Sale]:
         """Return the sales that the filter lets through; of a day on Nigeria's clock, or of an id in any month."""
         day, chosen = self.shown_day, self.cleaned_data
-        if day is not None:
-            begin = datetime.combine(day, time(), tzinfo=LAGOS)
-            sales = sales.filter(sold_at__gte=begin, sold_at__lt=begin + timedelta(days=1))
-        else:
-            sales = sales.filter(Q(external_id=chosen["q"].strip()))
+        sales = sales.filter(external_id=chosen["q"].strip()) if day is None else sold_on(sales, day)
         if location := chosen.get("location"):
             sales = sales.filter(location=location)
         if state := chosen.get("state"):

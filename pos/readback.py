@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from datetime import UTC
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -29,6 +30,7 @@ def content_hash(record: SaleRecord) -> str:
     """Return what changes with anything about a sale but the provider's own bookkeeping, 32 characters."""
     facts = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
     kept = {name: value for name, value in facts.items() if name not in NO_CONTENT}
+    kept["sold_at"] = record.sold_at.astimezone(UTC)  # the same instant by another clock is no change
     return blake2b(orjson.dumps(kept, default=str), digest_size=16).hexdigest()
 
 
@@ -63,6 +65,29 @@ def to_record(sale: Sale, key: SaleKey, lines: Iterable[SaleLine]) -> SaleRecord
 def tenders_of(sale: Sale) -> tuple[TenderRecord, ...]:
     """Return how a stored sale was paid."""
     return tuple(TenderRecord(**_decimals(row, "amount", "tip_amount")) for row in sale.tenders)
+
+
+def with_payments(record: SaleRecord, stored: Sale) -> SaleRecord:
+    """Return a sale read without its payments with what they told when they were read, which does not change.
+
+    The states of payments do change, so they are kept while the sale's own is the same.
+    """
+    before = {each.external_id: each for each in tenders_of(stored) if each.state}
+    tenders = tuple(
+        _told_before(each, before[each.external_id], is_same=record.state == stored.state)
+        if not each.state and each.external_id in before
+        else each
+        for each in record.tenders
+    )
+    is_blind = not record.is_offline and not any(each.state for each in record.tenders)
+    if stored.is_offline and is_blind:
+        record = dataclasses.replace(record, sold_at=stored.sold_at, is_offline=True)
+    return dataclasses.replace(record, tenders=tenders)
+
+
+def _told_before(now: TenderRecord, before: TenderRecord, *, is_same: bool) -> TenderRecord:
+    state = before.state if is_same else ""
+    return dataclasses.replace(now, kind=before.kind, source=before.source, state=state)
 
 
 def _line(line: SaleLine) -> SaleLineRecord:

@@ -17,6 +17,7 @@ ZERO = Decimal(0)
 SaleState = Literal["open", "completed", "canceled"]
 LineKind = Literal["item", "custom", "gift_card", "service_charge"]
 RefundState = Literal["pending", "completed", "failed"]
+PaymentState = Literal["pending", "succeeded", "failed", "reversed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,10 @@ class SaleLineRecord:
 
 @dataclass(frozen=True, slots=True)
 class TenderRecord:
-    """One payment of a sale; `amount` has its tip in it. `state` is the provider's own word in small letters."""
+    """One payment of a sale; `amount` has its tip in it.
+
+    `state` is the provider's own word in small letters, "" where the sale was read without its payments.
+    """
 
     external_id: str
     kind: str
@@ -142,6 +146,26 @@ class RefundRecord:
     source_updated_at: datetime | None
     payload: dict[str, Any] = field(default_factory=dict)
     is_unlinked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRecord:
+    """A payment that a terminal took, with no sale behind it.
+
+    `named` is what it says of its invoice, a number or an IRN. `refunded_amount` is None where the read did not tell
+    what was given back.
+    """
+
+    external_id: str
+    reference: str
+    state: PaymentState
+    amount: Decimal
+    currency: str
+    created_at: datetime
+    paid_at: datetime | None
+    terminal_id: str = ""
+    named: tuple[str, ...] = ()
+    refunded_amount: Decimal | None = None
 
 
 def plain(value: Any) -> Any:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from django.contrib import messages
 from django.db.models import Count, Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.lists import read_page
 from accounts.permissions import Act, require
 from integrations.models import Connection
-from invoices.models import Invoice
+from pos.dashboard import today as day_so_far
 from pos.forms import SaleFilter
-from pos.models import Location, Refund, RefundState, Sale, SaleKey, SaleState
+from pos.listing import add_invoices
+from pos.models import Location, Refund, RefundState, Sale, SaleKey, SaleReturn, SaleState
 from pos.readback import tenders_of
 from pos.services.crediting import invoice_of
 from pos.services.locations import ChoiceRefused, choose_locations
-
-COLUMNS_OF_INVOICE = (
-    "pk", "connection_id", "source_kind", "source_external_id", "source_part", "status", "number", "missing", "problem",
-)  # fmt: skip
 
 
 @require_safe
@@ -33,7 +29,7 @@ def sales(request: HttpRequest) -> HttpResponse:
     filters = SaleFilter(request.GET)
     found = filters.apply(Sale.objects.all())
     page = read_page(found.select_related("location").defer("payload"), request.GET.get("page", ""))
-    _add_invoices(page.object_list)  # type: ignore[arg-type]
+    add_invoices(page.object_list)  # type: ignore[arg-type]
     completed = found.filter(state=SaleState.COMPLETED).order_by()
     sums = completed.values("currency").annotate(
         count=Count("pk", filter=Q(total_amount__gt=0)), total=Sum("total_amount"), tax=Sum("tax_amount"),
@@ -46,28 +42,14 @@ def sales(request: HttpRequest) -> HttpResponse:
     return render(request, "pos/sales.html", context)
 
 
-def _add_invoices(rows: Sequence[Sale]) -> None:
-    """Put each sale's key and invoice on it: three questions for the whole page."""
-    keys = SaleKey.objects.filter(pk__in=[sale.pk for sale in rows]).select_related("batch__location")
-    by_id = {key.pk: key for key in keys}
-    wanted = {_source(key): key for key in by_id.values()}
-    invoices = Invoice.objects.filter(
-        connection__in={key.connection_id for key in by_id.values()},
-        source_kind__in={kind for _connection, kind, _id, _part in wanted},
-        source_external_id__in={external_id for _connection, _kind, external_id, _part in wanted},
-    ).only(*COLUMNS_OF_INVOICE)
-    found = {
-        (each.connection_id, each.source_kind, each.source_external_id, each.source_part): each for each in invoices
-    }
-    for sale in rows:
-        key = by_id[sale.pk]
-        sale.key, sale.invoice = key, found.get(_source(key))  # type: ignore[attr-defined]
-
-
-def _source(key: SaleKey) -> tuple[int, str, str, str]:
-    if key.batch is None:
-        return (key.connection_id, "sale", key.external_id, "1")
-    return (key.connection_id, "sales", key.batch.source_id, str(key.batch.sequence))
+@never_cache
+@require_safe
+@require(Act.VIEW)
+def today(request: HttpRequest) -> HttpResponse:
+    """Show the day so far; the page asks for its figures again each second."""
+    is_part = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
+    context = {"today": day_so_far(organization=request.organization)}  # type: ignore[attr-defined]
+    return render(request, "pos/today_figures.html" if is_part else "pos/today.html", context)
 
 
 @require_safe
@@ -84,6 +66,7 @@ def sale(request: HttpRequest, pk: int) -> HttpResponse:
         "tenders": tenders_of(found),
         "lines": found.lines.filter(sold_at=found.sold_at),
         "invoice": invoice_of(key),
+        "exchanged": SaleReturn.objects.filter(sale=key).select_related("note"),
         "refunds": Refund.objects.filter(sale=key).exclude(state=RefundState.FAILED),
     }
     return render(request, "pos/sale.html", context)

@@ -1,4 +1,4 @@
-"""HubSpot, Square and the tax authority (MBS), played over real HTTP for the demo and the tests.
+"""HubSpot, Square, Paystack and the tax authority (MBS), played over real HTTP for the demo and the tests.
 
 Start it
     python -m sandbox --port 8900 [--host 127.0.0.1] [--deals 250] [--seed 1] [--no-limits] [--latency MS]
@@ -18,6 +18,11 @@ Square (same address for OAuth and API; all amounts in kobo)
     (search, batch-retrieve, one), ``customers``, ``catalog``, and ``webhooks`` (event types, subscriptions).
     The personal token ``EAAAEsandbox-personal`` acts for the first seller. Webhooks tell of a seller only while it has
     granted the app the event's scope. Cash and EXTERNAL only, as in Nigeria.
+
+Paystack (from public facts only; all amounts in kobo)
+    Two accounts with a terminal each, by the keys ``sk_test_sandbox-one`` and ``sk_test_sandbox-two`` as Bearer.
+    ``/terminal``, ``/customer`` (empty), ``/transaction`` (list, one, verify) and ``/refund``. Webhooks go to the
+    address of the account, signed with its key; bad answers come from ``fail_next``.
 
 Tax authority (under ``/api`` and ``/api/v1``)
     Headers ``x-api-key: sandbox-key`` and ``x-api-secret: sandbox-secret``; an integrator's second pair is
@@ -71,6 +76,12 @@ Control (no keys; for tests and the demo)
                                             this pace; answers when the last one is rung up
     GET  /_control/square/truth             ?merchant_id=&location_id=&each=1: what each shop sold and gave back by day
     GET  /_control/square/webhooks          as for HubSpot, with "dropped"
+    POST /_control/paystack/payments        {"key", "amount", "reference", "metadata", "status", "currency", "at"}: take
+                                            a payment; paid ones are told of
+    POST /_control/paystack/payments/{reference}/finish   {"key", "status"}: end one that was left pending
+    POST /_control/paystack/refunds         {"key", "reference", "amount"}: give back all that is left, or an amount
+    POST /_control/paystack/webhook         {"key", "url"}: where the account's events go
+    GET  /_control/paystack/webhooks        as for HubSpot
     GET  /_control/mbs/log[?after=N]        the witness: every call of the authority in order, with method, path, IRN,
                                             SHA-256 of the body, fault, what was committed and what was answered
     GET  /_control/mbs/exchange             transmissions, VAT reports, and the authority's own webhooks as posted
@@ -93,7 +104,8 @@ Control (no keys; for tests and the demo)
     "seconds"}, ``square_dead_token`` {"code", "after", "times"} (the 401 comes after so many good calls). Webhooks go
     to ``square_webhook_target`` {"url", "secret"} and to the app's subscriptions: ``square_webhooks_on``,
     ``square_webhook_delay_ms``, ``square_webhook_duplicates``, ``square_webhook_shuffle``, ``square_webhook_drop`` (so
-    many are never sent), ``square_webhook_wrong_key``, ``square_webhook_timeout_s`` (10) and
+    many are never sent), ``square_webhook_wrong_key``, ``square_webhook_disable_after`` (so many failed attempts in a
+    row disable a subscription of the app; 0: never), ``square_webhook_timeout_s`` (10) and
     ``square_webhook_time_scale`` (0.01: a minute of Square's schedule takes 0.6 seconds).
 
     Switches of the authority's bad days: ``mbs_faults`` [{"kind", "method", "path_prefix", "times", "seconds",

@@ -20,6 +20,7 @@ from sandbox.invention import invent
 from sandbox.mbs import Authority
 from sandbox.mbs_front import Front
 from sandbox.pages import FIRST_PARTS, Pages
+from sandbox.paystack import Paystack
 from sandbox.settings import Settings
 from sandbox.square import Square
 from sandbox.square_faults import taken
@@ -27,7 +28,8 @@ from sandbox.web import Request, Response
 from sandbox.webhooks import Webhooks
 
 SUBSCRIPTION_TEST = re.compile(r"/v2/webhooks/subscriptions/[^/]+/test/?")
-SIDES = {"api": "mbs", "oauth2": "square", "v2": "square"}
+PAYSTACK_PARTS = ("transaction", "refund", "terminal", "customer")
+SIDES = {"api": "mbs", "oauth2": "square", "v2": "square"} | dict.fromkeys(PAYSTACK_PARTS, "paystack")
 
 
 class Sandbox:
@@ -61,12 +63,16 @@ class Sandbox:
         if earlier is not None:
             earlier.webhooks.stop()
         self.square: Square = Square(self.settings)
+        paid: Paystack | None = getattr(self, "paystack", None)
+        if paid is not None:
+            paid.webhooks.stop()
+        self.paystack: Paystack = Paystack()
         before: Front | None = getattr(self, "front", None)
         if before is not None:
             before.end()
         self.authority = Authority(self.settings)
         self.front: Front = Front(self.settings, self.authority, self.lock)
-        self.calls: dict[str, Counter[str]] = {"hubspot": Counter(), "mbs": Counter(), "square": Counter()}
+        self.calls: dict[str, Counter[str]] = {side: Counter() for side in ("hubspot", "mbs", "square", "paystack")}
 
     def apply_settings(self) -> None:
         """Let the parts that keep a copy of a setting take it up again."""
@@ -108,6 +114,8 @@ class Sandbox:
             front = self.front
             if side == "hubspot":
                 return _answered(self.hubspot.handle, request, failure, instead)
+            if side == "paystack":
+                return _answered(self.paystack.handle, request, failure, instead)
         if side == "square":
             return self._square(request, failure, instead)
         return front.handle(request, failure, instead)  # it locks by itself: a slow answer must hold up nobody else

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from sandbox.control_hubspot import HubSpotControl, Refused, body_of
+from sandbox.control_paystack import PaystackControl
 from sandbox.control_square import SquareControl
 from sandbox.control_webhooks import WebhookControl
 from sandbox.expected import judge_all
@@ -39,6 +40,7 @@ class Control:
             *HubSpotControl(sandbox).table,
             *WebhookControl(sandbox).table,
             *SquareControl(sandbox).table,
+            *PaystackControl(sandbox).table,
         )
 
     def handle(self, request: Request) -> Response:

@@ -53,6 +53,7 @@ SQUARE = (
     ("square_webhook_delay_ms", "Webhook delay", "Milliseconds."),
     ("square_webhook_duplicates", "Extra copies of each webhook", "0 to 10."),
     ("square_webhook_drop", "Webhooks that are lost", "How many."),
+    ("square_webhook_disable_after", "Failures that disable a subscription", "In a row; 0: never."),
     ("square_webhook_timeout_s", "Time to answer a webhook", "Seconds."),
     ("square_webhook_time_scale", "Pace of repetitions", "1 is Square's own; 0.01 makes a minute 0.6 seconds."),
     ("square_webhooks_on", "Webhooks are sent", ""),

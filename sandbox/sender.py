@@ -30,6 +30,11 @@ class Delivery:
     acknowledged: float = 0.0
     began_at: float = 0.0  # seconds since 1970, of the first attempt
 
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether the last answer was one of success."""
+        return self.status is not None and 200 <= self.status < 300
+
     def shown(self) -> dict[str, Any]:
         """Return it as the control endpoint shows it."""
         return {
@@ -68,6 +73,9 @@ class Sender:
     def timeout(self) -> float:
         """The seconds in which the app has to answer."""
         raise NotImplementedError
+
+    def attempted(self, delivery: Delivery) -> None:
+        """Learn how an attempt went, from the delivery's status; called under the lock."""
 
     def send_gathered(self) -> None:
         """Make deliveries of what was gathered; called when a push without a delivery is due."""
@@ -141,7 +149,8 @@ class Sender:
             delivery.status, delivery.error = status, error
             delivery.attempts += 1
             delivery.seconds.append(ended - began)
-            if status is not None and 200 <= status < 300:
+            self.attempted(delivery)
+            if delivery.is_acknowledged:
                 delivery.acknowledged, delivery.state = ended, "delivered"
                 self.counts["delivered"] += 1
             elif (gap := self.gap(delivery.attempts)) is not None:

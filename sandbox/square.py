@@ -44,7 +44,7 @@ class Square:
         self.webhooks = SquareWebhooks(settings, self.grants, settings.seed)
         self.till = Till(settings, self.books, self.truth, self.webhooks.tell)
         self.oauth = SquareOAuth(settings, self.grants, self.sellers, self.webhooks.revoked)
-        self.directory = Directory()
+        self.directory = Directory(settings)
         self._app_routes = Routes(*(self._app_route(*entry) for entry in Subscriptions(self.webhooks).table))
         self._oauth_routes = Routes(*self.oauth.table)
 
@@ -89,8 +89,19 @@ class Square:
     def handle(self, request: Request) -> Response:
         """Answer a call; every refusal has Square's shape."""
         parts = split_path(request.path)
+        if parts[0] == "oauth2":
+            return self._refusing(self._oauth, request, parts)
+        version = request.headers.get("Square-Version", VERSION)
+        known = re.fullmatch(r"\d{4}-\d\d-\d\d", version)
+        response = self._refusing(self._api if known else _wrong_version, request, parts)
+        response.headers["Square-Version"] = version if known else VERSION
+        return response
+
+    def _refusing(
+        self, answer: Callable[[Request, list[str]], Response], request: Request, parts: list[str]
+    ) -> Response:
         try:
-            return self._oauth(request, parts) if parts[0] == "oauth2" else self._api(request, parts)
+            return answer(request, parts)
         except SquareError as error:
             return self.oauth.in_shape(error) if parts[0] == "oauth2" else error.response
         except orjson.JSONDecodeError:
@@ -102,18 +113,13 @@ class Square:
         found = self._oauth_routes.find(request.method, parts)
         if found is None:
             raise unknown("The resource")
-        bad = bad_answer(self.settings) if parts[1:2] == ["token"] else None
+        bears_token = parts[2:3] == ["status"]
+        bad = bad_answer(self.settings, bears_token=bears_token) if parts[1:2] == ["token"] else None
         return bad or found[0](request)
 
     def _api(self, request: Request, parts: list[str]) -> Response:
-        version = request.headers.get("Square-Version", VERSION)
-        if not re.fullmatch(r"\d{4}-\d\d-\d\d", version):
-            raise square_error(400, "INVALID_SQUARE_VERSION_FORMAT", f"{version} is no version like {VERSION}.")
-        response = bad_answer(self.settings) or self._answer(request, parts)
-        response.headers["Square-Version"] = version
-        return response
-
-    def _answer(self, request: Request, parts: list[str]) -> Response:
+        if bad := bad_answer(self.settings):
+            return bad
         if found := self._app_routes.find(request.method, parts):
             return found[0](request, *found[1])
         if found := self._routes.find(request.method, parts):
@@ -182,6 +188,11 @@ class Square:
         if entry is None:
             raise unknown(f"The {kind} {entry_id}")
         return orjson.Fragment(entry.body)
+
+
+def _wrong_version(request: Request, parts: list[str]) -> Response:
+    detail = f"{request.headers['Square-Version']} is no version like {VERSION}."
+    raise square_error(400, "INVALID_SQUARE_VERSION_FORMAT", detail)
 
 
 def _name(shop: Shop) -> str:

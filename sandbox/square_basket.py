@@ -1,10 +1,15 @@
 """Reads what is to be rung up: from the control endpoint's JSON to a priced basket and its tenders."""
 
+import re
+from fractions import Fraction
 from secrets import token_hex
 from typing import Any
 
 from sandbox.square_orders_json import Tender
 from sandbox.square_pricing import (
+    ADDITIVE,
+    GIFT_CARD,
+    INCLUSIVE,
     SUBTOTAL,
     TOTAL,
     BadBasket,
@@ -19,12 +24,15 @@ from sandbox.square_pricing import (
 from sandbox.square_shops import TARIFFS, WARES_BY_KEY, Seller, catalog_id
 
 TENDER_TYPES = ("CASH", "EXTERNAL")
+ITEM_TYPES = ("ITEM", "CUSTOM_AMOUNT", GIFT_CARD)
 
 
 def read_basket(seller: Seller, given: dict[str, Any]) -> Basket:
     """Return the priced basket of a sale; raises BadBasket."""
-    lines = [_line(seller, each) for each in given.get("lines") or []]
-    extra = [_tax(each) for each in given.get("taxes") or []]
+    lines = [_line(seller, each) for each in _objects(given, "lines")]
+    if len({line.uid for line in lines}) < len(lines):
+        raise BadBasket("Two lines have the same uid; each needs its own.")
+    extra = [_tax(each) for each in _objects(given, "taxes")]
     used = dict.fromkeys(uid for line in lines for uid in line.tax_uids)
     taxes = [_listed_tax(seller, uid) for uid in used if uid in TARIFFS]
     taxes += [tax for tax in extra if tax.uid not in TARIFFS]
@@ -34,9 +42,9 @@ def read_basket(seller: Seller, given: dict[str, Any]) -> Basket:
     return price(
         Basket(
             lines,
-            [_discount(each) for each in given.get("discounts") or []],
+            [_discount(each) for each in _objects(given, "discounts")],
             taxes,
-            [_charge(each) for each in given.get("service_charges") or []],
+            [_charge(each) for each in _objects(given, "service_charges")],
             _kobo(given, "cash_rounding"),
         )
     )
@@ -44,7 +52,7 @@ def read_basket(seller: Seller, given: dict[str, Any]) -> Basket:
 
 def read_tenders(given: dict[str, Any], total: int) -> list[Tender]:
     """Return the tenders of a sale of `total` kobo; the last one without an amount pays what the others leave."""
-    asked = given.get("tenders") or [{"type": "CASH"}]
+    asked = _objects(given, "tenders") or [{"type": "CASH"}]
     tenders = [_tender(each) for each in asked]
     tenders[-1].tip += _kobo(given, "tip")
     if "amount" not in asked[-1]:
@@ -67,15 +75,17 @@ def _line(seller: Seller, given: dict[str, Any]) -> Line:
         note=str(given.get("note") or ""),
         unit=ware.unit if ware else "",
     )
+    if line.item_type not in ITEM_TYPES:
+        raise BadBasket(f"A line's item_type is one of {', '.join(ITEM_TYPES)}.")
     tariffs = given.get("taxes", [ware.tariff] if ware else [])
-    line.tax_uids = [str(uid) for uid in tariffs if uid]
+    line.tax_uids = list(dict.fromkeys(str(uid) for uid in tariffs if uid))
     if ware:
         line.catalog_object_id, line.variation_name = catalog_id(seller.id, "VAR", ware.key), ware.variation
     line.modifiers = [
         Modifier(token_hex(4), str(each.get("name", "Extra")), _kobo(each, "price"))
-        for each in given.get("modifiers") or []
+        for each in _objects(given, "modifiers")
     ]
-    line.discounts = [_discount(each) for each in given.get("discounts") or []]
+    line.discounts = [_discount(each) for each in _objects(given, "discounts")]
     return line
 
 
@@ -88,13 +98,14 @@ def _tax(given: dict[str, Any]) -> Tax:
     uid = str(given.get("uid") or "")
     if not uid:
         raise BadBasket("A tax of the call needs a uid, which its lines name in their taxes.")
-    return Tax(uid, str(given.get("name", "Tax")), str(given.get("percentage", "0")), given.get("type", "ADDITIVE"))
+    if given.get("type", ADDITIVE) not in (ADDITIVE, INCLUSIVE):
+        raise BadBasket(f"A tax's type is {ADDITIVE} or {INCLUSIVE}.")
+    rate = _percentage(given) or "0"
+    return Tax(uid, str(given.get("name", "Tax")), rate, given.get("type", ADDITIVE))
 
 
 def _discount(given: dict[str, Any]) -> Discount:
-    return Discount(
-        token_hex(4), str(given.get("name", "Discount")), str(given.get("percentage", "")), _kobo(given, "amount")
-    )
+    return Discount(token_hex(4), str(given.get("name", "Discount")), _percentage(given), _kobo(given, "amount"))
 
 
 def _charge(given: dict[str, Any]) -> ServiceCharge:
@@ -104,7 +115,7 @@ def _charge(given: dict[str, Any]) -> ServiceCharge:
     return ServiceCharge(
         token_hex(4),
         str(given.get("name", "Service charge")),
-        str(given.get("percentage", "")),
+        _percentage(given),
         _kobo(given, "amount"),
         phase,
         taxable,
@@ -123,6 +134,22 @@ def _tender(given: dict[str, Any]) -> Tender:
         str(given.get("external", "")),
         str(given.get("source", "")),
     )
+
+
+def _objects(given: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return a list of objects of the call, empty when it has none."""
+    value = given.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise BadBasket(f"{name} must be a list of objects.")
+    return value
+
+
+def _percentage(given: dict[str, Any]) -> str:
+    """Return a percentage as text, "" when there is none."""
+    text = str(given.get("percentage", ""))
+    if text and not (re.fullmatch(r"\d{1,3}(\.\d{1,4})?", text) and Fraction(text) <= 100):
+        raise BadBasket(f"{text} is no percentage from 0 to 100, such as 7.5.")
+    return text
 
 
 def _kobo(given: dict[str, Any], name: str) -> int:

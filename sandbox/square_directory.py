@@ -1,10 +1,10 @@
 """Customers and the price list: lists with a place as cursor, searches, fetches by id."""
 
-import base64
 from typing import Any
 
 from sandbox.square_errors import bad_value, missing, unknown
-from sandbox.square_lists import FOREVER, instant, span_of
+from sandbox.square_lists import FOREVER, arguments, instant, make_cursor, make_identity, read_cursor, span_of
+from sandbox.square_settings import SquareSettings
 from sandbox.square_shops import Seller
 from sandbox.web import Request
 
@@ -25,11 +25,15 @@ class Directory:
         ("POST", "/v2/catalog/batch-retrieve", "ITEMS_READ", "retrieve_catalog"),
     )
 
+    def __init__(self, settings: SquareSettings) -> None:
+        self.settings = settings
+
     def customers(self, request: Request, seller: Seller) -> Answer:
         """GET /v2/customers."""
         limit = _strict_limit(request.argument("limit"), MOST_CUSTOMERS)
         shown = _sorted(seller.customers, request.argument("sort_field"), request.argument("sort_order"))
-        return _page("customers", shown, limit, request.argument("cursor"))
+        identity = make_identity(seller.id, "customers", arguments(request))
+        return self._page("customers", shown, limit, request.argument("cursor"), identity)
 
     def search_customers(self, request: Request, seller: Seller) -> Answer:
         """POST /v2/customers/search."""
@@ -38,7 +42,8 @@ class Directory:
         terms, sort = query.get("filter") or {}, query.get("sort") or {}
         found = [customer for customer in seller.customers if _fits(customer, terms)]
         shown = _sorted(found, sort.get("field"), sort.get("order"))
-        page = _page("customers", shown, _strict_limit(body.get("limit"), MOST_CUSTOMERS), body.get("cursor") or "")
+        limit, identity = _strict_limit(body.get("limit"), MOST_CUSTOMERS), make_identity(seller.id, "found", query)
+        page = self._page("customers", shown, limit, body.get("cursor"), identity)
         return page | ({"count": len(found)} if body.get("count") is True else {})
 
     def customer(self, request: Request, seller: Seller, customer_id: str) -> Answer:
@@ -53,7 +58,8 @@ class Directory:
         types = request.argument("types")
         wanted = {kind.strip().upper() for kind in types.split(",")} if types else {"ITEM", "TAX", "MEASUREMENT_UNIT"}
         shown = [entry for entry in seller.catalog if entry["type"] in wanted]
-        return _page("objects", shown, CATALOG_PAGE, request.argument("cursor"))
+        identity = make_identity(seller.id, "catalog", sorted(wanted))
+        return self._page("objects", shown, CATALOG_PAGE, request.argument("cursor"), identity)
 
     def search_catalog(self, request: Request, seller: Seller) -> Answer:
         """POST /v2/catalog/search: by kind and by change after `begin_time`, which is not part of the span."""
@@ -64,7 +70,8 @@ class Directory:
         shown = [entry for entry in changed if entry["type"] in wanted]
         limit = min(_strict_limit(body.get("limit"), MOST_OBJECTS), MOST_OBJECTS)
         latest = max((entry["updated_at"] for entry in seller.catalog), default="")
-        return _page("objects", shown, limit, body.get("cursor") or "") | {"latest_time": latest}
+        identity = make_identity(seller.id, "catalog search", sorted(wanted), begin)
+        return self._page("objects", shown, limit, body.get("cursor"), identity) | {"latest_time": latest}
 
     def retrieve_catalog(self, request: Request, seller: Seller) -> Answer:
         """POST /v2/catalog/batch-retrieve; with `include_related_objects` also the taxes and items of what is found."""
@@ -81,6 +88,14 @@ class Directory:
             others = [entry for entry in seller.catalog if entry["id"] in related]
             answer |= {"related_objects": others} if others else {}
         return answer
+
+    def _page(self, name: str, entries: list[Answer], limit: int, cursor: Any, identity: bytes) -> Answer:
+        """Return a page of a list that hardly ever changes; its cursor is the place behind it."""
+        life = self.settings.square_cursor_s
+        (first,) = read_cursor(str(cursor), identity, life) if cursor else (0,)
+        shown, rest = entries[first : first + limit], entries[first + limit :]
+        answer: Answer = {name: shown} if shown else {}
+        return answer | ({"cursor": make_cursor((first + limit,), identity)} if rest else {})
 
 
 def _related(entry: Answer) -> list[str]:
@@ -122,14 +137,3 @@ def _strict_limit(given: Any, most: int) -> int:
     if limit > most:
         raise bad_value(f"limit must be at most {most}.", "limit", "VALUE_TOO_HIGH")
     return limit
-
-
-def _page(name: str, entries: list[Answer], limit: int, cursor: str) -> Answer:
-    """Return a page of a list that hardly ever changes; its cursor is the place behind it."""
-    try:
-        first = int(base64.urlsafe_b64decode(cursor)) if cursor else 0
-    except ValueError:
-        raise bad_value("The cursor is not one of this endpoint.", "cursor", "INVALID_CURSOR") from None
-    shown, rest = entries[first : first + limit], entries[first + limit :]
-    answer: Answer = {name: shown} if shown else {}
-    return answer | ({"cursor": base64.urlsafe_b64encode(str(first + limit).encode()).decode()} if rest else {})

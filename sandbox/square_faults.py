@@ -9,8 +9,11 @@ from sandbox.square_settings import SquareSettings
 from sandbox.web import Response
 
 
-def bad_answer(settings: SquareSettings) -> Response | None:
-    """Return the bad answer that is due to an API call and count it down, or None when all is well."""
+def bad_answer(settings: SquareSettings, *, bears_token: bool = True) -> Response | None:
+    """Return the bad answer that is due to a call and count it down, or None when all is well.
+
+    A call that bears no access token, such as its renewal, knows nothing of dead ones.
+    """
     if settings.square_bad_gateway_html:
         settings.square_bad_gateway_html -= 1
         return Response(502, BAD_GATEWAY, "text/html; charset=utf-8")
@@ -22,7 +25,7 @@ def bad_answer(settings: SquareSettings) -> Response | None:
         if limit.get("retry_after") is not None:
             response.headers["Retry-After"] = str(limit["retry_after"])
         return response
-    if settings.square_dead_token:
+    if settings.square_dead_token and bears_token:
         if settings.square_dead_token.get("after"):
             settings.square_dead_token["after"] -= 1
         elif entry := taken(settings, "square_dead_token"):

@@ -48,7 +48,8 @@ def page_of(books: Books, query: Query, cursor: str, life: float) -> tuple[list[
     """
     after: Key | None = None
     if cursor:
-        after, query.end = _read(cursor, query.identity, life)
+        moment, last, query.end = read_cursor(cursor, query.identity, life)
+        after = (moment, last)
     span = (query.begin, query.end)
     found = books.walk(query.kind, query.locations, query.by, span, after=after, ascending=query.ascending)
     fitting: Iterator[Entry] = (entry for entry in found if query.test(entry))
@@ -56,24 +57,27 @@ def page_of(books: Books, query: Query, cursor: str, life: float) -> tuple[list[
     if len(page) <= query.limit:
         return page, ""
     page.pop()
-    return page, _issue((page[-1].times[query.by], page[-1].id), query)
+    return page, make_cursor((page[-1].times[query.by], page[-1].id, query.end), query.identity)
 
 
-def _issue(key: Key, query: Query) -> str:
-    state = [*key, query.end, time.time(), sha256(query.identity).hexdigest()[:16]]
+def make_cursor(place: tuple[Any, ...], identity: bytes) -> str:
+    """Return the cursor of a place in the answers to one query."""
+    state = [place, time.time(), sha256(identity).hexdigest()[:16]]
     return base64.urlsafe_b64encode(orjson.dumps(state)).decode().rstrip("=")
 
 
-def _read(cursor: str, identity: bytes, life: float) -> tuple[Key, int]:
+def read_cursor(cursor: str, identity: bytes, life: float) -> list[Any]:
+    """Return the place of a cursor; raises the 400 of one that is of another query or older than `life` seconds."""
+    place: list[Any]
     try:
-        moment, last, end, issued, digest = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        place, issued, digest = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, TypeError):
         raise bad_value("The cursor is not one of this endpoint.", "cursor", "INVALID_CURSOR") from None
     if digest != sha256(identity).hexdigest()[:16]:
         raise bad_value("The cursor belongs to another query.", "cursor", "INVALID_CURSOR")
     if time.time() - issued > life:
         raise bad_value("The cursor has expired; begin the query again.", "cursor", "INVALID_CURSOR")
-    return (moment, last), end
+    return place
 
 
 def instant(text: Any, field: str) -> int:

@@ -5,6 +5,7 @@ charges of the subtotal; taxes; service charges of the total. Each tax is rounde
 spread over its lines, so that the parts always sum to the whole. A gift card line bears neither discount nor tax.
 """
 
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -115,6 +116,13 @@ class Basket:
     total: int = 0
 
 
+def quantity_of(text: str) -> Fraction:
+    """Return a quantity from its text: above 0, with five decimals at most; raises BadBasket."""
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,5})?", text) or not Fraction(text):
+        raise BadBasket(f"{text} is no quantity: it must be above 0, with five decimals at most.")
+    return Fraction(text)
+
+
 def share_of(amount: int, percentage: str) -> int:
     """Return that percentage of an amount, half-even."""
     return round(Fraction(amount) * Fraction(percentage) / 100)
@@ -142,9 +150,7 @@ def price(basket: Basket) -> Basket:
 
 
 def _price_line(line: Line) -> None:
-    quantity = Fraction(line.quantity)
-    if quantity <= 0 or line.base_price < 0:
-        raise BadBasket(f"{line.name}: the quantity must be above 0 and the price not below 0.")
+    quantity = quantity_of(line.quantity)
     line.variation_total = round(quantity * line.base_price)
     for modifier in line.modifiers:
         modifier.total = round(quantity * modifier.price)

@@ -1,5 +1,6 @@
 """Money that goes back: refunds of lines, of an amount, of all, without a sale; and how a pending one ends."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 from secrets import token_hex
 from typing import Any
@@ -15,6 +16,15 @@ from sandbox.square_truth import Truth
 ENDS = ("COMPLETED", "REJECTED", "FAILED")
 
 
+@dataclass(slots=True)
+class Pending:
+    """A return whose refunds have not all ended: how much of its lines was back before it."""
+
+    sale: Sale
+    before: dict[str, Fraction]
+    refunds: set[str]
+
+
 class Refunds:
     """Makes return orders and their refunds, one for each payment that gives some of the money back."""
 
@@ -22,7 +32,7 @@ class Refunds:
         self.records = records
         self.truth = truth
         self._counted: set[str] = set()
-        self._before: dict[str, tuple[Sale, dict[str, Fraction]]] = {}  # by return order: what was back before it
+        self._pending: dict[str, Pending] = {}  # by return order
 
     def refund(self, seller: Seller, order_id: str, given: dict[str, Any]) -> dict[str, Any]:
         """Give back lines, an amount in kobo, or all of a completed sale; returns the return order. Raises BadBasket.
@@ -37,8 +47,10 @@ class Refunds:
         back = return_amount(_kobo(given["amount"]), order_id) if "amount" in given else self.lines_of(source, given)
         self.check_refundable(sale, back.total)
         entry = self._put_return(seller, source.location_id, back)
-        self.take_back(entry, sale, back)
+        before = {uid: sale.back.get(uid, Fraction(0)) for uid in back.parts}
+        sale.back |= back.parts
         refunds = self.pay_back(entry, sale, back.total, str(given.get("reason") or "Returned goods"))
+        self._pending[entry.id] = Pending(sale, before, {refund.id for refund in refunds})
         if given.get("status", "COMPLETED") == "COMPLETED":
             self.complete(refunds)
         self.records.tell_order(entry)
@@ -47,7 +59,10 @@ class Refunds:
     def lines_of(self, source: Entry, given: dict[str, Any]) -> Return:
         """Return the wanted lines of a sale, all of it when none is named; raises BadBasket."""
         lines, sale = given.get("lines") or [], self.records.sales[source.id]
-        return return_lines(source.content(), sale.back, lines, all_of_it=not lines)
+        back = return_lines(source.content(), sale.back, lines, all_of_it=not lines)
+        if any(each.sale is sale and each.before.keys() & back.parts for each in self._pending.values()):
+            raise BadBasket("An earlier return of one of these lines is still pending; settle it first.")
+        return back
 
     def refund_unlinked(self, seller: Seller, location_id: str, amount: int) -> dict[str, Any]:
         """Give back cash without a sale; returns the return order. Raises BadBasket."""
@@ -55,6 +70,7 @@ class Refunds:
         refund = _new(entry, f"U{token_hex(8).upper()}", amount, "Goodwill", "CASH") | {"unlinked": True}
         made = self.records.put_refund(seller.id, refund)
         self.complete([made])
+        self.records.tell_order(entry)
         return self.records.content(entry.id) | {"refund_ids": [made.id]}
 
     def settle(self, seller: Seller, refund_id: str, status: str) -> dict[str, Any]:
@@ -64,10 +80,6 @@ class Refunds:
             raise BadBasket("There is no such pending refund of this seller.")
         if status not in ENDS:
             raise BadBasket(f"A refund ends as {', '.join(ENDS)}.")
-        order_id = entry.content()["order_id"]
-        if status != "COMPLETED" and order_id in self._before:
-            sale, before = self._before.pop(order_id)
-            sale.back = before
         return self._end(entry, status).content()
 
     def check_refundable(self, sale: Sale, amount: int) -> None:
@@ -75,11 +87,6 @@ class Refunds:
         left = sum(_left(self.records.content(payment)) for payment in sale.payments)
         if amount > left:
             raise BadBasket(f"Only {left} kobo of this sale can still be refunded.")
-
-    def take_back(self, order: Entry, sale: Sale, back: Return) -> None:
-        """Remember which lines of a sale are back, and how it was before in case that the refund fails."""
-        self._before[order.id] = (sale, sale.back)
-        sale.back = sale.back | back.parts
 
     def pay_back(self, order: Entry, sale: Sale, amount: int, reason: str) -> list[Entry]:
         """Make the pending refunds of a return order and return them."""
@@ -115,8 +122,21 @@ class Refunds:
             self.count_return(self.records.content(refund["order_id"]), ended.times["updated_at"])
         else:
             self._give_back(refund["payment_id"], -refund["amount_money"]["amount"], refund["id"])
+        self._note_end(refund)
         self._show_in_order(refund)
         return ended
+
+    def _note_end(self, refund: dict[str, Any]) -> None:
+        """Forget that the refund was pending; the lines of one that failed can be returned again."""
+        pending = self._pending.get(refund["order_id"])
+        if pending is None:
+            return
+        pending.refunds.discard(refund["id"])
+        if refund["status"] != "COMPLETED":
+            back = pending.sale.back | pending.before
+            pending.sale.back = {uid: share for uid, share in back.items() if share}
+        if not pending.refunds:
+            del self._pending[refund["order_id"]]
 
     def _give_back(self, payment_id: str, amount: int, refund_id: str) -> None:
         payment = self.records.content(payment_id)

@@ -10,7 +10,7 @@ from secrets import token_hex
 from typing import Any
 
 from sandbox.square_orders_json import amounts, money, pruned
-from sandbox.square_pricing import BadBasket
+from sandbox.square_pricing import BadBasket, quantity_of
 
 Part = tuple[Fraction, Fraction]  # the share of a line that was back before, and that is back after
 
@@ -89,7 +89,7 @@ def _part(lines: dict[str, Any], back: dict[str, Fraction], wanted: dict[str, An
     if uid not in lines:
         raise BadBasket(f"The sale has no line {uid}.")
     whole, before = Fraction(lines[uid]["quantity"]), back.get(uid, Fraction(0))
-    after = before + Fraction(str(wanted["quantity"])) / whole if "quantity" in wanted else Fraction(1)
+    after = before + quantity_of(str(wanted["quantity"])) / whole if "quantity" in wanted else Fraction(1)
     if not before < after <= 1:
         raise BadBasket(f"Of the line {uid}, {(1 - before) * whole} can still be returned.")
     return before, after

@@ -35,6 +35,7 @@ class SquareSettings:
     square_webhook_shuffle: bool = False
     square_webhook_drop: int = 0
     square_webhook_wrong_key: bool = False
+    square_webhook_disable_after: int = 0
     square_webhook_timeout_s: float = 10
     square_webhook_time_scale: float = 0.01
 
@@ -108,6 +109,7 @@ SQUARE_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "square_webhook_shuffle": (_switch, "true or false"),
     "square_webhook_drop": (_whole, "a number of deliveries"),
     "square_webhook_wrong_key": (_switch, "true or false"),
+    "square_webhook_disable_after": (_whole, "a number of failed attempts in a row; 0 never disables"),
     "square_webhook_timeout_s": (lambda value: _number(value) and value > 0, "a number of seconds above 0"),
     "square_webhook_time_scale": (_number, "a number; 1 is Square's own pace, 0.001 makes a minute 60 milliseconds"),
 }

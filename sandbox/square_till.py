@@ -50,7 +50,7 @@ class Till:
         basket, exchange = self._read(seller, given)
         due = basket.total - (exchange.back.total if exchange else 0)
         if exchange:
-            self.refunds.check_refundable(exchange.sale, -due)
+            self.refunds.check_refundable(exchange.sale, exchange.back.total)
         tenders = read_tenders(given, due) if due > 0 or not exchange else []
         moments = self._moments(given)
         order = self._order(basket, tenders, exchange) | {"id": new_order_id(), "location_id": location_id}
@@ -125,7 +125,7 @@ class Till:
 
     def _trade(self, order: Entry, exchange: Exchange, owed: int) -> None:
         """Take the old goods back, and give the buyer what they were worth more than the new ones."""
-        self.refunds.take_back(order, exchange.sale, exchange.back)
+        exchange.sale.back |= exchange.back.parts
         self.refunds.count_return(order.content(), order.times["updated_at"])
         if owed > 0:
             self.refunds.complete(self.refunds.pay_back(order, exchange.sale, owed, "Exchange"))

@@ -48,6 +48,7 @@ class Subscription:
     event_types: list[str]
     api_version: str
     enabled: bool = True
+    failures: int = 0  # attempts since the last one that was acknowledged
     created: float = 0.0
     updated: float = 0.0
 
@@ -158,6 +159,14 @@ class SquareWebhooks(Sender):
             reason = "http_error" if delivery.status else _reason(delivery.error)
             headers |= {"square-retry-number": str(delivery.attempts), "square-retry-reason": reason}
         return body, headers
+
+    def attempted(self, delivery: Delivery) -> None:
+        """Disable a subscription to whose address so many attempts in a row have failed as the settings allow."""
+        most = self.settings.square_webhook_disable_after
+        for subscription in [each for each in self.subscriptions.values() if each.url == delivery.url]:
+            subscription.failures = 0 if delivery.is_acknowledged else subscription.failures + 1
+            if most and subscription.failures >= most:
+                subscription.enabled, subscription.failures = False, 0
 
     def gap(self, attempts: int) -> float | None:
         """Return Square's gap, scaled; None after the eleventh repetition."""

@@ -95,7 +95,10 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
         (
             ("pos.sale", "point_of_sale"),
             ("pos.salebatch", "inventory_2"),
+            ("pos.dayclose", "task_alt"),
             ("pos.refund", "undo"),
+            ("pos.salereturn", "swap_horiz"),
+            ("pos.terminalpayment", "credit_card"),
             ("pos.location", "store"),
         ),
     ),

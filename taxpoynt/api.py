@@ -18,6 +18,7 @@ from integrations.api.queues import QueuesView
 from integrations.base.registry import connector_classes
 from integrations.models import Connection
 from invoices.api.invoices import InvoiceViewSet
+from pos.api.sales import SaleViewSet
 
 
 class RootView(TenantAPI):
@@ -32,6 +33,7 @@ class RootView(TenantAPI):
             {
                 "connections": reverse("api-connections", request=request),
                 "invoices": reverse("api-invoices", request=request),
+                "sales": reverse("api-sales", request=request),
                 "deals": [reverse("api-deals", args=[number], request=request) for number in numbers],
                 "documentation": reverse("api-docs", request=request),
             }
@@ -65,6 +67,8 @@ urlpatterns = [
     ),
     path("v1/invoices/", InvoiceViewSet.as_view(LIST, name="Invoices"), name="api-invoices"),
     path("v1/invoices/<int:pk>/", InvoiceViewSet.as_view(DETAIL, name="Invoice"), name="api-invoice"),
+    path("v1/sales/", SaleViewSet.as_view(LIST, name="Sales"), name="api-sales"),
+    path("v1/sales/<int:pk>/", SaleViewSet.as_view(DETAIL, name="Sale"), name="api-sale"),
     path("v1/queues/", QueuesView.as_view(), name="api-queues"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),

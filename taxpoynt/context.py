@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from accounts.lists import COUNTED
 from accounts.permissions import Act, may
+from integrations.base.registry import providers_of
 from integrations.models import Connection, ConnectionStatus
 from invoices.models import Invoice
 
@@ -54,10 +55,13 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 def navigation(request: HttpRequest) -> list[Entry]:
     """Return the entries of the rail."""
+    connected = list(Connection.objects.values_list("provider", "status"))
+    paying = providers_of("pos", stream="payments")
     entries = [
         ("home", _("Home")),
         ("deals", _("Deals")),
         ("sales", _("Sales")),
+        *([("payments", _("Payments"))] if any(provider in paying for provider, _status in connected) else []),
         ("invoices", _("Invoices")),
         ("reconciliation", _("Reconciliation")),
         ("connections", _("Connections")),
@@ -65,7 +69,7 @@ def navigation(request: HttpRequest) -> list[Entry]:
     ]
     waiting = {
         "invoices": Invoice.objects.needing_somebody()[: COUNTED + 1].count(),
-        "connections": Connection.objects.filter(status=ConnectionStatus.NEEDS_REAUTHORIZATION).count(),
+        "connections": sum(status == ConnectionStatus.NEEDS_REAUTHORIZATION for _provider, status in connected),
     }
     return [_entry(request, name, label, waiting.get(name, 0)) for name, label in entries]
 

@@ -18,6 +18,7 @@ from integrations.base.registry import connector_classes
 from integrations.health import in_words
 from integrations.models import Connection, Quarantine
 from integrations.services.health import health_facts
+from integrations.services.own_addresses import address_of
 from integrations.views import TEST_REPORT
 from taxpoynt.overview import overview
 from taxpoynt.progress import progress_of
@@ -54,6 +55,7 @@ def _facts(found: Connection) -> dict[str, Any]:
         "differences": list(census.differences.all()[:DIFFERENCES_SHOWN]) if census else [],
         "connection": found,
         "provider": connector.info if connector else None,
+        "own_address": address_of(found) if connector and connector.info.has_own_address else "",
         "progress": progress_of(found),
         "health": facts,
         "lag": in_words(facts.lag(now)) if found.is_active else "",

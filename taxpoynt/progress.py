@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from crm.models import Deal
 from crm.services import due_count
+from integrations.base.registry import providers_of
 from integrations.models import Connection, Quarantine, RunStatus, SyncRun
 from integrations.models.sync import PREVIEW
 from invoices.models import Invoice, Status
@@ -37,6 +38,11 @@ class Progress:
     due_deals: int
     quarantined: int
     is_submitting: bool
+
+    @property
+    def makes_invoices(self) -> bool:
+        """Tell whether what is read becomes invoices; payments only pay them."""
+        return self.connection.provider not in providers_of("pos", stream="payments")
 
     @property
     def is_reading(self) -> bool:

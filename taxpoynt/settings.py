@@ -51,7 +51,11 @@ ASGI_APPLICATION = "taxpoynt.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- providers and the authority: base addresses are the operator's, never a tenant's ----------------
-CONNECTORS = ["crm.hubspot.connector.HubSpotConnector", "pos.square.connector.SquareConnector"]
+CONNECTORS = [
+    "crm.hubspot.connector.HubSpotConnector",
+    "pos.square.connector.SquareConnector",
+    "pos.paystack.connector.PaystackConnector",
+]
 TAX_AUTHORITY = "invoices.authority.mbs.MBSAuthority"
 # Who reads a kind of source again before its held invoices are tried, where what is stored is too old.
 HELD_SOURCES = {
@@ -76,11 +80,14 @@ HUBSPOT_OAUTH_VERSION = env.str("HUBSPOT_OAUTH_VERSION", "2026-03")
 WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", 180)
 # How long a business keeps its records of sales is the law's to say, and we have not seen it said: ten years is long.
 SALE_RETENTION_DAYS = env.int("SALE_RETENTION_DAYS", 3650)
+# What was told to the authority is evidence about invoices, so it is kept as long as the sales.
+CALL_RETENTION_DAYS = env.int("CALL_RETENTION_DAYS", 3650)
 # (table, the column whose month it is partitioned by, days that rows are kept)
 MONTHLY_TABLES = [
     ("integrations_webhookevent", "received_at", WEBHOOK_RETENTION_DAYS),
     ("pos_sale", "sold_at", SALE_RETENTION_DAYS),
     ("pos_saleline", "sold_at", SALE_RETENTION_DAYS),
+    ("invoices_exchangecall", "started_at", CALL_RETENTION_DAYS),
 ]
 
 SQUARE_BASE = env.str("SQUARE_BASE", "https://connect.squareup.com").rstrip("/")
@@ -91,6 +98,20 @@ SQUARE_VERSION = env.str("SQUARE_VERSION", "2026-09-16")
 SQUARE_WEBHOOK_KEYS = env.list("SQUARE_WEBHOOK_KEYS", default=[])
 # The address as it is registered at Square, letter by letter: it is a part of what Square signs.
 SQUARE_WEBHOOK_URL = env.str("SQUARE_WEBHOOK_URL", "") or f"{PUBLIC_URL}/webhooks/square/"
+
+# Built from public facts and never tried live: what those leave open is a setting. See docs/paystack.md.
+PAYSTACK_BASE = env.str("PAYSTACK_BASE", "https://api.paystack.co").rstrip("/")
+PAYSTACK_PAGE = env.int("PAYSTACK_PAGE", 100)
+PAYSTACK_FIRST_READ_DAYS = env.int("PAYSTACK_FIRST_READ_DAYS", 90)
+# Whether from and to mean the making or the paying of a transaction is not told: one made a day ago is read again.
+PAYSTACK_OVERLAP_HOURS = env.int("PAYSTACK_OVERLAP_HOURS", 24)
+# Names in a transaction's metadata: which terminal took it, and which invoice it pays.
+PAYSTACK_TERMINAL_FIELDS = env.list("PAYSTACK_TERMINAL_FIELDS", default=["terminal_id", "terminal"])
+PAYSTACK_INVOICE_FIELDS = env.list("PAYSTACK_INVOICE_FIELDS", default=["invoice", "invoice_number", "irn"])
+# The query of GET /refund that asks for those of one transaction.
+PAYSTACK_REFUND_QUERY = env.str("PAYSTACK_REFUND_QUERY", "transaction")
+# A payment that names no invoice may pay one of its exact amount that was issued at most so many days before or after.
+PAYMENT_WINDOW_DAYS = env.int("PAYMENT_WINDOW_DAYS", 3)
 
 # The address that goes with our environment; another one is checked against it before anything is sent.
 _mbs = "https://eivc-k6z6d.ondigitalocean.app" if ENVIRONMENT == "sandbox" else "https://api.firsmbs.com"
@@ -290,7 +311,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "TaxPoynt API",
-    "DESCRIPTION": "Deals, connections and invoices of your organization.",
+    "DESCRIPTION": "Deals, sales, connections and invoices of your organization.",
     "VERSION": "1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -300,6 +321,8 @@ SPECTACULAR_SETTINGS = {
         "ConnectionStatus": "integrations.models.ConnectionStatus",
         "RunStatus": "integrations.models.RunStatus",
         "InvoiceStatus": "invoices.models.Status",
+        "SaleState": "pos.models.SaleState",
+        "RefundState": "pos.models.RefundState",
     },
 }
 

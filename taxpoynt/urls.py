@@ -34,6 +34,7 @@ urlpatterns = [
     path("oauth/", include("social_django.urls", namespace="social")),
     path("webhooks/mbs/<str:key>/", receive_from_authority, name="authority_webhook"),
     path("webhooks/<slug:provider>/", receive, name="webhook"),
+    path("webhooks/<slug:provider>/<str:token>/", receive, name="own_webhook"),
     path("api/", include("taxpoynt.api")),
     path("favicon.ico", RedirectView.as_view(url=static("mark.svg"))),
     path("admin/queues/", admin.site.admin_view(show_queues), name="queues"),

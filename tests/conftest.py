@@ -17,6 +17,12 @@ from tests.brokers import NOWHERE, broker
 from tests.factories import make_member, make_organization
 from tests.sandbox_process import SandboxProcess
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what the files of sales are written anew by."""
+    parser.addoption("--write-golden", action="store_true", help="write tests/golden/sales anew; look at the change")
+
+
 LOOPBACK = ("127.", "::1", "localhost")
 
 

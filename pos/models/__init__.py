@@ -1,12 +1,17 @@
-"""What is stored of tills: locations, sales with their lines, refunds, and the batches that sales are handed in by."""
+"""What is stored of tills: locations, sales with their lines, refunds, batches; and the payments of terminals."""
 
 from pos.models.batch import SaleBatch
+from pos.models.close import DayClose, Side
 from pos.models.location import Location
-from pos.models.refund import Refund, RefundState
+from pos.models.payment import MatchedBy, PaymentState, TerminalPayment
+from pos.models.refund import Refund, RefundState, SaleReturn
 from pos.models.sale import Sale, SaleKey, SaleLine, SalePayment, SaleState
 
 __all__ = [
+    "DayClose",
     "Location",
+    "MatchedBy",
+    "PaymentState",
     "Refund",
     "RefundState",
     "Sale",
@@ -14,5 +19,8 @@ __all__ = [
     "SaleKey",
     "SaleLine",
     "SalePayment",
+    "SaleReturn",
     "SaleState",
+    "Side",
+    "TerminalPayment",
 ]

@@ -35,7 +35,10 @@ class SaleBatch(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["location", "day", "currency", "sequence"], name="one_batch_per_sequence")
         ]
-        indexes = [models.Index(fields=["connection"], condition=models.Q(invoice_due=True), name="batch_due")]
+        indexes = [
+            models.Index(fields=["connection"], condition=models.Q(invoice_due=True), name="batch_due"),
+            models.Index(fields=["-day", "-id"], name="batch_newest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.location}, {self.day}, {self.sequence}"

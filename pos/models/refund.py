@@ -9,6 +9,7 @@ from django_scopes import ScopedManager
 
 from accounts.models import Organization
 from integrations.models import Connection
+from invoices.models import Invoice
 from pos.models.location import Location
 from pos.models.sale import SaleKey
 
@@ -24,7 +25,7 @@ class RefundState(models.TextChoices):
 class Refund(models.Model):
     """Money given back for a payment. `sale` is empty until the sale of that payment has been read.
 
-    `note_due` asks for its credit note; `note_problem` says why there is none, for people.
+    `note_due` asks for its credit note, `note` is that; `note_problem` says why there is none, for people.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
@@ -45,6 +46,7 @@ class Refund(models.Model):
     stored_at = models.DateTimeField()
     note_due = models.BooleanField(default=False)
     note_problem = models.TextField(blank=True)
+    note = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
     objects = ScopedManager(organization="organization")
 
@@ -60,6 +62,12 @@ class Refund(models.Model):
         ]
         indexes = [
             models.Index(fields=["organization", "-refunded_at", "-id"], name="refund_list"),
+            models.Index(fields=["-refunded_at", "-id"], name="refund_newest"),
+            models.Index(
+                fields=["state", "-refunded_at", "-id"], condition=~Q(state="completed"), name="refund_not_completed"
+            ),
+            models.Index(fields=["external_id"], name="refund_by_external_id"),
+            models.Index(fields=["payment_external_id"], name="refund_by_payment"),
             models.Index(fields=["connection"], condition=Q(note_due=True), name="refund_due"),
             models.Index(
                 fields=["connection", "payment_external_id"], condition=Q(sale__isnull=True), name="refund_without_sale"
@@ -68,3 +76,33 @@ class Refund(models.Model):
 
     def __str__(self) -> str:
         return self.external_id
+
+
+class SaleReturn(models.Model):
+    """What an exchange took back of an earlier sale. Goods pay for goods, so no refund of money need tell of it.
+
+    It is credited once, whatever money was given back beside it; that money's refund has the same note.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
+    sale = models.ForeignKey(SaleKey, on_delete=models.PROTECT, related_name="exchanged", help_text=_("The exchange."))
+    source_external_id = models.CharField(max_length=100, blank=True, help_text=_("The sale that the goods are of."))
+    amount = models.DecimalField(max_digits=20, decimal_places=2, help_text=_("With tax, without a tip."))
+    note_due = models.BooleanField(default=True)
+    note_problem = models.TextField(blank=True)
+    note = models.OneToOneField(Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    objects = ScopedManager(organization="organization")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sale", "source_external_id"], name="one_return_per_exchange_and_sale"),
+            models.CheckConstraint(
+                condition=Q(note_due=False) | Q(note__isnull=True), name="a_credited_return_is_not_due"
+            ),
+        ]
+        indexes = [models.Index(fields=["connection"], condition=Q(note_due=True), name="return_due")]
+
+    def __str__(self) -> str:
+        return f"{self.sale} ← {self.source_external_id}"

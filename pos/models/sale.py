@@ -101,6 +101,10 @@ class Sale(models.Model):
         indexes = [
             models.Index(fields=["organization", "-sold_at", "-id"], name="sale_list"),
             models.Index(fields=["external_id"], name="sale_by_external_id"),
+            models.Index(fields=["-sold_at", "-id"], name="sale_newest"),
+            models.Index(
+                fields=["state", "-sold_at", "-id"], condition=~Q(state="completed"), name="sale_not_completed"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from integrations.models import Connection, Quarantine
 from invoices.drafts import InvoiceDraft
@@ -17,7 +17,7 @@ from invoices.irn import LAGOS
 from invoices.models import Invoice
 from invoices.reconciling import Source
 from invoices.services.asked import asked_amount
-from pos.models import Refund, RefundState, Sale, SaleBatch, SaleKey, SaleState
+from pos.models import Refund, RefundState, Sale, SaleBatch, SaleKey, SaleReturn, SaleState
 from pos.records import ZERO
 from pos.services.invoicing import Desk, records_of
 
@@ -73,7 +73,7 @@ class _Asking:
         completed = Sale.objects.filter(pk__in=[key.pk for key in keys], state=SaleState.COMPLETED, **months)
         wanted = set(completed.values_list("pk", flat=True))
         invoices = {each.source_external_id: each for each in self._invoices("sale").filter(source_external_id__in=ids)}
-        refunds = _refunded(Q(sale__in=[key.pk for key in keys]), "sale_id")
+        refunds = _taken_back(self.connection, keys)
         found = []
         for key, record in records_of([key for key in keys if key.pk in wanted]):
             if record.lines:
@@ -95,7 +95,8 @@ class _Asking:
             .order_by("sequence")
         )
         invoices = {each.source_part: each for each in self._invoices("sales").filter(source_external_id=source_id)}
-        refunded = sum(_refunded(Q(sale__batch__in=batches), "sale__batch_id").values(), ZERO)
+        together = list(SaleKey.objects.filter(batch__in=batches))
+        refunded = sum(_taken_back(self.connection, together).values(), ZERO)
         drafts = [self.desk.convert_batch(batch) for batch in batches]
         label = f"{batches[0].location}, sales of {day}"
         amount = self._asked(drafts, invoices, refunded)
@@ -132,7 +133,16 @@ class _Asking:
         return rows.select_related("tax_rules").defer("document", "draft", "snapshot")
 
 
-def _refunded(which: Q, by: str) -> dict[int, Decimal]:
-    """Return the completed refunds of sales, without tips, by a column."""
-    rows = Refund.objects.filter(which, state=RefundState.COMPLETED).order_by()
-    return dict(rows.values_list(by).annotate(Sum("amount")))
+def _taken_back(connection: Connection, keys: Sequence[SaleKey]) -> dict[int, Decimal]:
+    """Return what came back of sales, by their ids: for money, or for other goods, whose own money is not counted."""
+    exchange = SaleReturn.objects.filter(
+        connection=OuterRef("connection"), sale__external_id=OuterRef("return_external_id"),
+        source_external_id=OuterRef("sale__external_id"),
+    )  # fmt: skip
+    refunds = Refund.objects.filter(sale__in=[key.pk for key in keys], state=RefundState.COMPLETED).order_by()
+    found = dict(refunds.exclude(Exists(exchange)).values_list("sale_id").annotate(Sum("amount")))
+    ids = {key.external_id: key.pk for key in keys}
+    goods = SaleReturn.objects.filter(connection=connection, source_external_id__in=list(ids)).order_by()
+    for source, amount in goods.values_list("source_external_id").annotate(Sum("amount")):
+        found[ids[source]] = found.get(ids[source], ZERO) + amount
+    return found

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import structlog
 from django.db import transaction
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
@@ -217,11 +217,12 @@ class Desk:
         return due
 
     def _alone(self) -> Q:
-        """Return what goes alone: everything, or what is above the amount of the rules."""
+        """Return what goes alone: everything, or what is above the rules' amount, or would hold its day's batch."""
         if not self.rule.is_batched:
             return Q()
-        above = self.rule.single_above
-        return Q(pk__in=[]) if above is None else Q(total_amount__gt=above)
+        above, itself = self.rule.single_above, Sale.objects.filter(pk=OuterRef("pk"), sold_at=OuterRef("sold_at"))
+        contradicting = Q(Exists(itself.exclude(problem="")))
+        return contradicting if above is None else contradicting | Q(total_amount__gt=above)
 
     def _locked(self, keys: QuerySet[SaleKey]) -> QuerySet[SaleKey]:
         return keys.order_by("pk").select_related("location").select_for_update(of=("self",))

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.base.errors import NotFound, PermanentError, ReauthorizationRequired, TransientError
+from integrations.base.errors import NotFound, PermanentError, ReauthorizationRequired
 from integrations.base.records import Page
-from integrations.models import Connection, Quarantine, SyncCursor, SyncRun
-from integrations.models.sync import FULL, WINDOW
+from integrations.models import Connection, Quarantine, SyncRun
+from integrations.models.sync import FULL
 from integrations.services.connections import connector_for, mark_needs_reauthorization
 from integrations.services.quarantine import release
 from integrations.services.syncs import Plan, SaveCounts, StreamReader, run_sync
 from pos.connector import POSConnector
 from pos.models import Location
 from pos.records import RefundRecord, SaleRecord
+from pos.services.planning import plan_read
 from pos.services.saving import Saved, save_locations, save_refunds, save_sales
 
 logger = structlog.get_logger(__name__)
@@ -27,9 +30,16 @@ logger = structlog.get_logger(__name__)
 STREAM = "sales"
 BEGINNING = datetime(2009, 1, 1, tzinfo=UTC)  # before any till that we read
 OVERLAP = timedelta(minutes=10)  # lists trail behind writes by seconds
-OFFLINE = timedelta(hours=72)  # so late a till without a network may send its sales
 NOT_CHOSEN = "Its location is not chosen, so its sales are not read."
 AFTER_SALES = "\uffff"  # the position once the sales of the window are read: above every id
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What single reads left undone: why there was nothing to do, by sale, and the ids that are not shown (yet)."""
+
+    nothing: dict[str, str]
+    hidden: frozenset[str]
 
 
 def sync_sales(
@@ -41,8 +51,9 @@ def sync_sales(
 ) -> SyncRun:
     """Read a connection's sales: everything the first time or when `full`, else what changed; then refunds.
 
-    What changed is read since the earlier of `days_back` days ago and the end of the last complete read. An unfinished
-    read goes on at the shop where it stopped. Raises SyncNotPossible.
+    What changed is read since the earlier of `days_back` days ago and the end of the last complete read; three days,
+    since a till without a network may send its sales so late. An unfinished read goes on at the shop where it stopped.
+    Raises SyncNotPossible.
     """
     connector = pos_connector(connection)
     try:
@@ -50,7 +61,9 @@ def sync_sales(
             connection=connection,
             stream=StreamReader(
                 name=STREAM,
-                plan=lambda: _plan(connection, full=full, days_back=days_back),
+                plan=lambda: plan_read(
+                    connection=connection, stream=STREAM, full=full, overlap=OVERLAP, days_back=days_back
+                ),
                 read=lambda plan: _read(connector, connection, plan),
                 save=lambda page: save_page(connection=connection, page=page),
                 statistics=connector.statistics,
@@ -68,18 +81,18 @@ def refresh_sales(
     offline_ids: Collection[str] = (),
     refund_ids: Collection[str] = (),
     locations: bool = False,
-) -> dict[str, str]:
-    """Read sales and refunds anew and store them; return why there was nothing to do, by their ids.
+) -> Refreshed:
+    """Read sales and refunds anew, and store those that the provider shows.
 
-    `offline_ids` are those of the sales whose payments have to be read too.
-    Raises what the connector raises, and TransientError for a sale that was told of and is not shown yet.
+    `offline_ids` are those of the sales whose payments have to be read too. Raises what the connector raises.
     """
     connector = pos_connector(connection, urgent=True)
     try:
         if locations:
             save_locations(connection=connection, records=connector.get_locations())
-        sales = _as_told(connector, sale_ids, offline_ids)
-        refunds = [connector.get_refund_by_id(refund_id) for refund_id in refund_ids]
+        sales = connector.get_sales_by_id([sale_id for sale_id in sale_ids if sale_id not in offline_ids])
+        sales += _shown(connector.get_sale_by_id, offline_ids)
+        refunds = _shown(connector.get_refund_by_id, refund_ids)
         away = _unchosen(connection)
         nothing = {each.external_id: NOT_CHOSEN for each in sales if each.location_external_id in away}
         with transaction.atomic():
@@ -91,15 +104,25 @@ def refresh_sales(
         raise
     finally:
         connector.close()
-    return nothing
+    shown = {each.external_id for each in (*sales, *refunds)}
+    return Refreshed(nothing, frozenset({*sale_ids, *offline_ids, *refund_ids} - shown))
 
 
-def _as_told(connector: POSConnector, sale_ids: Collection[str], offline_ids: Collection[str]) -> list[SaleRecord]:
+def confirm_access(*, connection: Connection) -> None:
+    """Ask the provider whether our access still holds; raises ReauthorizationRequired when it does not."""
+    connector = pos_connector(connection, urgent=True)
     try:
-        usual = connector.get_sales_by_id([sale_id for sale_id in sale_ids if sale_id not in offline_ids])
-        return [*usual, *(connector.get_sale_by_id(sale_id) for sale_id in offline_ids)]
-    except NotFound as problem:
-        raise TransientError(problem.sentence, provider=problem.provider, status=problem.status) from problem
+        connector.authenticate()
+    finally:
+        connector.close()
+
+
+def _shown(read: Callable[[str], Any], ids: Collection[str]) -> list[Any]:
+    found = []
+    for each in ids:
+        with suppress(NotFound):
+            found.append(read(each))
+    return found
 
 
 def save_page(*, connection: Connection, page: Page) -> SaveCounts:
@@ -120,24 +143,6 @@ def pos_connector(connection: Connection, *, urgent: bool = False) -> POSConnect
     return connector
 
 
-def _plan(connection: Connection, *, full: bool, days_back: int) -> Plan:
-    """Return the cursor at the place where to read on, and the mode; called while no other run can."""
-    cursor, _ = SyncCursor.objects.get_or_create(connection=connection, stream=STREAM)
-    now = timezone.now()
-    if full or cursor.complete_until is None or cursor.full_read_started_at is not None:
-        if full or cursor.full_read_started_at is None or not cursor.position:
-            cursor.position, cursor.full_read_started_at = {}, now
-            cursor.window_since = cursor.window_until = None
-        mode = FULL
-    else:
-        mode = WINDOW
-        if cursor.window_until is None or not cursor.position:
-            cursor.position, cursor.window_until = {}, now
-            cursor.window_since = min(cursor.complete_until - OVERLAP, now - timedelta(days=days_back))
-    cursor.save(update_fields=["position", "full_read_started_at", "window_since", "window_until", "updated_at"])
-    return Plan(mode, cursor, None)
-
-
 def _read(connector: POSConnector, connection: Connection, plan: Plan) -> Iterator[Page]:
     cursor = plan.cursor
     if cursor is None:
@@ -149,10 +154,11 @@ def _read(connector: POSConnector, connection: Connection, plan: Plan) -> Iterat
     else:
         field = "updated_at"
         since, until = cursor.window_since or BEGINNING, cursor.window_until or timezone.now()
+    # First, so that no sale is invoiced by the day it was sent: what payments told stays when the list tells less.
+    for page in connector.read_offline_sales(since, until, ids):
+        yield replace(page, cursor=dict(cursor.position))
     yield from connector.read_sales(field, since, until, ids, str(cursor.position.get("after") or ""))
     done = {"after": AFTER_SALES}
-    for page in connector.read_offline_sales(max(since, until - OFFLINE), until, ids):
-        yield replace(page, cursor=done)
     for page in connector.read_refunds(since, until):
         yield replace(page, cursor=done)
     yield from _quarantined(connector, connection, done)

@@ -105,10 +105,12 @@ class SquareClient:
         """Return one refund; raises NotFound."""
         return _object(_object(self._call("GET", f"/v2/refunds/{refund_id}")).get("refund"))
 
-    def list_payments(self, location_id: str, since: datetime, until: datetime) -> Iterator[list[dict[str, Any]]]:
-        """Yield pages of a location's payments that changed in a window."""
+    def list_offline_payments(
+        self, location_id: str, since: datetime, until: datetime
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yield pages of the payments that a location's tills took without a network and that changed in a window."""
         # Without a location only the main one answers.
-        params = {"location_id": location_id, **_changed(since, until)}
+        params = {"location_id": location_id, "is_offline_payment": "true", **_changed(since, until)}
         return self._walk("/v2/payments", params, "payments")
 
     def list_refunds(self, since: datetime, until: datetime) -> Iterator[list[dict[str, Any]]]:

@@ -157,12 +157,9 @@ class SquareConnector(POSConnector):
             raise PermanentError(str(problem), provider="square") from problem
 
     def get_sales_by_id(self, sale_ids: Sequence[str]) -> list[SaleRecord]:
-        """Return these sales as they are now, a hundred a call; raises NotFound when one is not shown (yet)."""
-        orders = {str(raw.get("id")): raw for raw in self.client.retrieve_orders(list(sale_ids))}
-        if hidden := [sale_id for sale_id in sale_ids if sale_id not in orders]:
-            raise NotFound(f"Square has no order {hidden[0]}, or not yet.", provider="square", status=404)
+        """Return those of these sales that Square shows, as they are now, a hundred a call."""
         try:
-            return [mapping.to_sale(orders[sale_id]) for sale_id in sale_ids]
+            return [mapping.to_sale(raw) for raw in self.client.retrieve_orders(list(sale_ids))]
         except mapping.Unmappable as problem:
             raise PermanentError(str(problem), provider="square") from problem
 
@@ -205,7 +202,7 @@ class SquareConnector(POSConnector):
     def read_offline_sales(self, since: datetime, until: datetime, location_ids: Sequence[str]) -> Iterator[Page]:
         """Yield the sales of payments that tills sent late, with the till's own time of sale."""
         for location_id in sorted(location_ids):
-            for raws in self.client.list_payments(location_id, since, until):
+            for raws in self.client.list_offline_payments(location_id, since, until):
                 late = [raw for raw in raws if raw.get("is_offline_payment") and raw.get("order_id")]
                 orders = {str(raw["id"]): raw for raw in self.client.retrieve_orders([raw["order_id"] for raw in late])}
                 if orders:

@@ -47,8 +47,8 @@ from invoices.models import (
 from invoices.services.issuing import issue_drafts
 from invoices.services.law import enter_rates
 from invoices.services.ruling import save_draft
-from pos.models import Location, SaleBatch
-from pos.records import LocationRecord
+from pos.models import DayClose, Location, SaleBatch, TerminalPayment
+from pos.records import LocationRecord, ReturnRecord
 from pos.services.saving import save_locations, save_refunds, save_sales
 from tests.factories import make_member, make_organization
 from tests.invoices.making import make_business, make_connection, make_draft
@@ -164,6 +164,21 @@ def _make_sales(organization: Organization, connection: Connection) -> None:
     sale = sale_of(external_id="S1")
     save_sales(connection=connection, records=[sale])
     save_refunds(connection=connection, records=[refund_of(sale)])
+    save_sales(
+        connection=connection,
+        records=[sale_of(external_id="S2", returns=(ReturnRecord("S1", (), Decimal(5), Decimal(0)),))],
+    )
+    at = timezone.now()
+    DayClose.objects.create(
+        organization=organization, connection=connection, location=Location.objects.get(connection=connection),
+        day=at.date(), side="sold", currency="NGN", till_count=1, till_amount=10, stored_count=1, stored_amount=10,
+        invoiced_count=1, invoiced_amount=10, reported_count=1, reported_amount=10, named_amount=0, open_count=0,
+        fetched_count=0, read_at=at, first_closed_at=at, closed_at=at,
+    )  # fmt: skip
+    TerminalPayment.objects.create(
+        organization=organization, connection=connection, external_id="4677", reference="T4677", state="succeeded",
+        currency="NGN", amount=Decimal(5000), made_at=NOON, paid_at=NOON, read_at=NOON,
+    )  # fmt: skip
     SaleBatch.objects.create(
         organization=organization, connection=connection, location=Location.objects.get(), day=NOON.date(),
         currency="NGN", sequence=1, total_amount=sale.total_amount, due_at=NOON, closed_at=NOON,

@@ -17,9 +17,9 @@ from tests.api.conftest import Tenant
 
 def test_the_start_leads_everywhere(api: Client, tenant: Tenant) -> None:
     start = api.get("/api/v1/").json()
-    addresses = [*start["deals"], start["connections"], start["invoices"], start["documentation"]]
+    addresses = [*start["deals"], start["connections"], start["invoices"], start["sales"], start["documentation"]]
     assert len(start["deals"]) == 1
-    assert [api.get(address).status_code for address in addresses] == [200] * 4
+    assert [api.get(address).status_code for address in addresses] == [200] * 5
 
 
 def test_a_connection_shows_its_state_and_newest_run(api: Client, tenant: Tenant) -> None:
@@ -80,7 +80,7 @@ def test_one_invoice_comes_with_its_lines_and_attempts(api: Client, invoices: li
     assert len(invoice["document_sha256"]) == 64
 
 
-@pytest.mark.parametrize("address", ["/api/v1/connections/", "/api/v1/invoices/"])
+@pytest.mark.parametrize("address", ["/api/v1/connections/", "/api/v1/invoices/", "/api/v1/sales/"])
 def test_every_list_refuses_a_page_size_out_of_bounds(address: str, api: Client) -> None:
     answer = api.get(address, {"page_size": "101"})
     assert answer.status_code == 400

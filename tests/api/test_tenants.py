@@ -13,7 +13,7 @@ from integrations.models import Connection
 from tests.api.conftest import BACKEND, Tenant
 from tests.factories import PASSWORD, make_user
 
-LISTS = ("/api/v1/", "/api/v1/connections/", "/api/v1/invoices/")
+LISTS = ("/api/v1/", "/api/v1/connections/", "/api/v1/invoices/", "/api/v1/sales/")
 
 
 def basic(email: str, password: str = PASSWORD) -> dict[str, str]:

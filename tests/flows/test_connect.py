@@ -304,7 +304,7 @@ def test_an_owner_connects_by_a_service_key_and_polling_alone_reads_everything(
 ) -> None:
     assert reverse("connect_with_key", args=["hubspot"]) in signed_in.get("/connections/").content.decode()
     answer = signed_in.post(reverse("connect_with_key", args=["hubspot"]), {"key": " pat-sandbox "}, follow=True)
-    assert "is connected. Its deals are read now." in answer.content.decode()
+    assert "is connected and is read now." in answer.content.decode()
     connection = Connection.objects.get()
     assert sync_deals(connection=connection).read == sandbox.deals
     assert signed_in.get(reverse("connect_with_key", args=["nobody"])).status_code == 404

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -142,3 +143,29 @@ def test_a_tip_that_was_given_back_is_on_no_note(till: Connection) -> None:
     refund = refund_of(sale, amount=Decimal("587.50"), return_external_id="return-2", refunded_at=timezone.now())
     assert given_back(till, refund) == 1
     assert notes(invoice)[0].payable_amount == Decimal("537.50")
+
+
+def test_a_refund_waits_for_the_return_that_it_names_and_after_a_day_for_people(till: Connection) -> None:
+    sale = sale_of(tip_amount=Decimal(100))
+    invoice = sold(till, sale)
+    refund = refund_of(sale, amount=Decimal("587.50"), return_external_id="return-3")
+    assert given_back(till, refund) == 0
+    assert Refund.objects.get().note_due
+    taken = ReturnRecord(sale.external_id, (), Decimal("537.50"), Decimal("37.50"), tip_amount=Decimal(50))
+    save_sales(connection=till, records=[sale_of(lines=(), external_id="return-3", returns=(taken,))])
+    assert credit_due_refunds(connection=till) == 1
+    assert notes(invoice)[0].payable_amount == Decimal("537.50")
+    assert given_back(till, refund_of(sale, external_id="late", amount=Decimal(50), return_external_id="never")) == 0
+    Refund.objects.filter(external_id="late").update(stored_at=timezone.now() - timedelta(days=1, minutes=1))
+    assert credit_due_refunds(connection=till) == 0
+    left = Refund.objects.get(external_id="late")
+    assert (left.note_due, "could not be read for a day" in left.note_problem) == (False, True)
+
+
+def test_a_refund_of_as_much_as_the_invoice_with_a_tip_in_it_is_not_all_of_it(till: Connection) -> None:
+    sale = sale_of(tip_amount=Decimal("107.50"))
+    invoice = sold(till, sale)
+    taken = ReturnRecord(sale.external_id, (), Decimal("967.50"), Decimal("67.50"), tip_amount=Decimal("107.50"))
+    save_sales(connection=till, records=[sale_of(lines=(), external_id="return-4", returns=(taken,))])
+    assert given_back(till, refund_of(sale, amount=Decimal("1075.00"), return_external_id="return-4")) == 1
+    assert notes(invoice)[0].payable_amount == Decimal("967.50")

@@ -191,3 +191,10 @@ def test_two_workers_at_the_same_sales_invoice_each_once(till: Connection, conte
     assert problems == []
     assert sum(each.payable_amount or 0 for each in invoices()) == 40 * Decimal("1075.00")
     assert len(invoices()) == (1 if content else 40)
+
+
+def test_a_sale_that_contradicts_itself_goes_alone_and_does_not_hold_its_days_batch(till: Connection) -> None:
+    use_rules(till, BY_DAY)
+    save_sales(connection=till, records=[sale_of(sold_at=YESTERDAY), sale_of(sold_at=YESTERDAY, problem="Not so.")])
+    invoice_due_sales(connection=till)
+    assert {(each.source_kind, each.status) for each in invoices()} == {("sales", Status.READY), ("sale", Status.DRAFT)}

@@ -15,7 +15,10 @@ from integrations.models import Connection
 from integrations.partitions import MonthlyTable, maintain_all, make_ahead, partition_name
 from pos.connector import POSConnector
 from pos.models import Refund, Sale, SaleBatch, SaleKey
+from pos.payment_connector import PaymentsConnector
+from pos.paystack.connector import PaystackConnector
 from pos.services.saving import save_refunds, save_sales
+from pos.square.connector import SquareConnector
 from tests.pos.making import make_till, refund_of, sale_of
 
 pytestmark = pytest.mark.django_db
@@ -93,11 +96,25 @@ def test_a_day_of_sales_is_read_from_its_month_alone(till: Connection) -> None:
 
 
 def test_every_table_of_months_is_maintained() -> None:
-    assert set(maintain_all(timezone.now())) == {"integrations_webhookevent", "pos_sale", "pos_saleline"}
+    names = {"integrations_webhookevent", "pos_sale", "pos_saleline", "invoices_exchangecall"}
+    assert set(maintain_all(timezone.now())) == names
 
 
 def test_a_tills_connector_must_answer_every_question_of_the_base() -> None:
     assert POSConnector.__abstractmethods__ == {
-        "oauth", "authenticate", "test_connection", "close", "statistics", "get_locations", "get_sales",
+        "authenticate", "test_connection", "close", "statistics", "get_locations", "get_sales",
         "get_sale_by_id", "get_refund_by_id", "read_sales", "read_refunds",
     }  # fmt: skip
+
+
+def test_a_terminals_connector_must_answer_for_its_payments() -> None:
+    assert PaymentsConnector.__abstractmethods__ == {
+        "authenticate", "test_connection", "close", "statistics", "first_read", "overlap", "get_payment",
+        "read_payments", "read_refunded",
+    }  # fmt: skip
+
+
+def test_a_connector_with_a_consent_has_to_say_where_it_is_given() -> None:
+    with pytest.raises(NotImplementedError, match="does not say where"):
+        super(SquareConnector, SquareConnector).oauth()
+    assert PaystackConnector.oauth().client_id == ""

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from accounts.models import Organization
 from integrations.models import Connection
 from pos.models import Location, Refund, Sale, SaleKey, SaleLine
-from pos.readback import to_record
-from pos.records import AppliedTax, LocationRecord, ReturnRecord
+from pos.readback import tenders_of, to_record
+from pos.records import AppliedTax, LocationRecord, ReturnRecord, TenderRecord
 from pos.services.saving import Saved, save_locations, save_refunds, save_sales
 from tests.pos.making import LINE, NOON, make_till, refund_of, sale_of
 
@@ -61,6 +61,27 @@ def test_an_older_version_never_overwrites_a_newer(till: Connection, by: str) ->
     save_sales(connection=till, records=[new, old])
     save_sales(connection=till, records=[old])
     assert Sale.objects.get().tip_amount == 5
+
+
+def test_what_payments_told_stays_when_the_sale_is_read_without_them(till: Connection) -> None:
+    paid = TenderRecord("p1", "bank_transfer", Decimal(1075), Decimal(0), "approved", "A bank")
+    blind = replace(paid, kind="other", state="", source="")
+    known = sale_of(tenders=(paid,), is_offline=True, sold_at=NOON - timedelta(hours=30), version=1)
+    less = replace(known, tenders=(blind,), is_offline=False, sold_at=NOON, version=2)
+    save_sales(connection=till, records=[known])
+    assert save_sales(connection=till, records=[less]) == Saved(unchanged=1)
+    assert save_sales(connection=till, records=[replace(less, state="canceled", version=3)]) == Saved(changed=1)
+    kept = Sale.objects.get()
+    assert (kept.state, kept.is_offline, kept.sold_at) == ("canceled", True, NOON - timedelta(hours=30))
+    assert tenders_of(kept) == (replace(paid, state=""),)
+
+
+def test_payments_that_are_read_again_tell_anew(till: Connection) -> None:
+    paid = TenderRecord("p1", "cash", Decimal(1075), Decimal(0), "completed")
+    wrong = sale_of(tenders=(paid,), is_offline=True, sold_at=NOON - timedelta(hours=30), version=1)
+    save_sales(connection=till, records=[wrong])
+    save_sales(connection=till, records=[replace(wrong, is_offline=False, sold_at=NOON)])
+    assert (Sale.objects.get().is_offline, Sale.objects.get().sold_at) == (False, NOON)
 
 
 @given(order=st.permutations(range(6)), twice=st.lists(st.integers(0, 5)))

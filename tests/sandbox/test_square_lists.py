@@ -188,6 +188,8 @@ def test_offline_sales_come_late_and_are_found_by_their_own_time(square: SquareC
 def test_a_missing_scope_is_a_403_and_the_version_is_echoed(square: SquareClient) -> None:
     answer = square.call("GET", "/v2/locations", headers={"Square-Version": "2025-08-20"})
     assert answer.headers["Square-Version"] == "2025-08-20"
+    missing = square.call("GET", "/v2/orders/O0", headers={"Square-Version": "2025-08-20"})
+    assert (missing.status_code, missing.headers["Square-Version"]) == (404, "2025-08-20")
     bad = {"Square-Version": "new"}
     assert square.refused("GET", "/v2/locations", 400, headers=bad) == "INVALID_SQUARE_VERSION_FORMAT"
     square.switch(missing_scopes=["ORDERS_READ"])
@@ -199,6 +201,22 @@ def test_a_large_seller_has_its_shops_by_name(square: SquareClient) -> None:
     names = [shop["name"] for shop in of(square, LARGE).read("locations")["locations"]]
     assert (len(names), names) == (12, sorted(names))
     assert square.read("merchants/me")["merchant"]["id"] == SMALL
+
+
+def test_a_cursor_of_people_goes_with_its_query_only_and_dies(square: SquareClient) -> None:
+    cursor = square.read("customers", limit=20)["cursor"]
+    for path in ("customers?sort_order=DESC&", "catalog/list?"):
+        assert square.refused("GET", f"/v2/{path}cursor={cursor}", 400) == "INVALID_CURSOR"
+    found = square.ask("customers/search", {"limit": 20})["cursor"]
+    other = {"query": {"filter": {"email_address": {"fuzzy": "example"}}}, "cursor": found}
+    assert square.refused("POST", "/v2/customers/search", 400, json=other) == "INVALID_CURSOR"
+    assert len(square.ask("customers/search", {"cursor": found})["customers"]) == 10
+    things = square.ask("catalog/search", {"object_types": ["ITEM"], "limit": 5})["cursor"]
+    other = {"object_types": ["TAX"], "cursor": things}
+    assert square.refused("POST", "/v2/catalog/search", 400, json=other) == "INVALID_CURSOR"
+    square.switch(cursor_s=0.05)
+    time.sleep(0.1)
+    assert square.refused("GET", f"/v2/customers?limit=20&cursor={cursor}", 400) == "INVALID_CURSOR"
 
 
 def test_customers_and_the_price_list_are_paged_and_searched(square: SquareClient) -> None:

@@ -198,6 +198,33 @@ def test_a_pending_refund_can_still_fail_and_the_lines_can_be_returned_again(squ
     assert kobo(done["return_amounts"], "total_money") == kobo(order, "total_money")
 
 
+def test_a_refund_that_fails_gives_up_its_own_lines_and_no_others(square: SquareClient) -> None:
+    order = square.ring_up(
+        lines=[{"uid": "kettle", "ware": "KETTLE", "quantity": "2"}, {"uid": "lamp", "ware": "LAMP"}]
+    )
+    asked = {"order_id": order["id"], "lines": [{"uid": "kettle", "quantity": "1"}], "status": "PENDING"}
+    (pending,) = square.sandbox.control("square/refunds", asked)["refund_ids"]
+    lamp = {"order_id": order["id"], "lines": [{"uid": "lamp"}]}
+    square.sandbox.control("square/refunds", lamp)
+    kettle = {"order_id": order["id"], "lines": [{"uid": "kettle"}]}
+    early = square.sandbox.call("POST", "/_control/square/refunds", json=kettle)
+    assert (early.status_code, "still pending" in early.text) == (404, True)
+    square.sandbox.control(f"square/refunds/{pending}/settle", {"status": "FAILED"})
+    assert square.sandbox.call("POST", "/_control/square/refunds", json=lamp).status_code == 404
+    back = square.sandbox.control("square/refunds", kettle)
+    assert back["returns"][0]["return_line_items"][0]["quantity"] == "2"
+    payment = square.read(f"payments/{order['tenders'][0]['id']}")["payment"]
+    assert kobo(payment, "refunded_money") == kobo(order, "total_money")
+
+
+def test_what_was_paid_back_cannot_be_traded_in_too(square: SquareClient) -> None:
+    sold = square.ring_up(lines=[{"ware": "LAMP"}])
+    square.sandbox.control("square/refunds", {"order_id": sold["id"], "amount": kobo(sold, "total_money")})
+    trade = {"lines": [{"ware": "KETTLE"}], "return_of": {"order_id": sold["id"]}}
+    answer = square.sandbox.call("POST", "/_control/square/sales", json=trade)
+    assert (answer.status_code, "Only 0 kobo" in answer.text) == (404, True)
+
+
 def test_an_exchange_is_one_order_paid_or_given_back_by_the_difference(square: SquareClient) -> None:
     sold = square.ring_up(lines=[{"ware": "LAMP"}])
     dearer = square.ring_up(lines=[{"ware": "KETTLE"}], return_of={"order_id": sold["id"]})
@@ -268,6 +295,17 @@ def test_the_truth_is_what_the_books_say(square: SquareClient) -> None:
         {"lines": [{"name": "X", "price": 1.5}]},
         {"lines": [{"name": "X", "price": 100, "quantity": "0"}]},
         {"lines": [{"name": "X", "price": 100, "quantity": "many"}]},
+        {"lines": [{"name": "X", "price": 100, "quantity": "1/3"}]},
+        {"lines": [{"name": "X", "price": 100, "quantity": "0.000001"}]},
+        {"lines": [{"name": "X", "price": 100, "quantity": "1e2"}]},
+        {"lines": [{"name": "X", "price": 100, "item_type": "GOODS"}]},
+        {"lines": [{"uid": "a", "ware": "COLA"}, {"uid": "a", "ware": "SOAP"}]},
+        {"lines": [{"ware": "COLA", "discounts": [{"percentage": "-10"}]}]},
+        {"lines": [{"ware": "COLA"}], "discounts": [{"percentage": "150"}]},
+        {"lines": [{"ware": "COLA", "taxes": ["T"]}], "taxes": [{"uid": "T", "percentage": "-5"}]},
+        {"lines": [{"ware": "COLA", "taxes": ["T"]}], "taxes": [{"uid": "T", "type": "OTHER"}]},
+        {"lines": "COLA"},
+        {"lines": ["COLA"]},
         {"lines": [{"name": "X", "price": 100, "taxes": ["LEVY"]}]},
         {"lines": [{"ware": "COLA"}], "tenders": [{"type": "CARD"}]},
         {"lines": [{"ware": "COLA"}], "tenders": [{"type": "CASH", "amount": 1}]},

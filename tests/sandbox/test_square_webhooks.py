@@ -11,7 +11,7 @@ from square.utils.webhooks_helper import verify_signature
 from sandbox.square_webhooks import GAPS, signatures
 from tests.sandbox.client import Client
 from tests.sandbox.receiver import Received, Receiver
-from tests.sandbox.square_client import MIDDLE, SHOP, SMALL, SquareClient
+from tests.sandbox.square_client import MIDDLE, SHOP, SMALL, SquareClient, obtain
 
 KEY = "Ibxx_5AKakO-3qeNVR61Dw"
 
@@ -123,6 +123,14 @@ def test_orders_are_told_of_only_when_asked_and_without_their_lines(
     assert thin["type"] == "order_updated"
     assert set(thin["object"]["order_updated"]) == {"order_id", "location_id", "state", "created_at", "updated_at"}
     assert thin["object"]["order_updated"]["order_id"] == order["id"]
+
+
+def test_the_order_of_a_refund_without_a_sale_is_told_of_like_any_other(square: SquareClient, app: Receiver) -> None:
+    square.switch(order_events="both")
+    back = square.sandbox.control("square/refunds/unlinked", {"amount": 4_200})
+    events = [event for event in told(app.wait_for(4)) if event["type"].startswith("order.")]
+    assert sorted(event["type"] for event in events) == ["order.created", "order.updated"]
+    assert {event["data"]["id"] for event in events} == {back["id"]}
 
 
 def test_nothing_is_told_of_a_seller_who_granted_nothing(square: SquareClient, app: Receiver) -> None:
@@ -246,6 +254,31 @@ def test_the_app_manages_its_own_subscriptions_with_its_personal_token(
     assert owner.refused("GET", f"{path}/{made['id']}", 404) == "NOT_FOUND"
 
 
+def test_a_subscription_whose_app_never_answers_is_disabled_until_it_is_enabled_again(
+    sandbox: Client, square: SquareClient, app: Receiver
+) -> None:
+    owner = SquareClient(sandbox)
+    square.switch(webhook_target=None, webhook_disable_after=3, webhook_time_scale=0)
+    made = subscribe(owner, f"{app.url}/own")
+    path = f"/v2/webhooks/subscriptions/{made['id']}"
+    for _ in range(2):  # one at a time: what is in flight together could be counted in any order
+        app.answers = [500, 500]
+        square.ring_up()
+        settled(square)
+    assert owner.read(f"webhooks/subscriptions/{made['id']}")["subscription"]["enabled"] is True
+    app.answers = [500] * 3
+    square.ring_up()
+    sent = settled(square)["sent"]
+    assert owner.read("webhooks/subscriptions") == {}
+    (shown,) = owner.read("webhooks/subscriptions", include_disabled="true")["subscriptions"]
+    assert (shown["id"], shown["enabled"]) == (made["id"], False)
+    square.ring_up()
+    assert settled(square)["sent"] == sent
+    owner.call("PUT", path, json={"subscription": {"enabled": True}})
+    square.ring_up()
+    assert settled(square)["sent"] == sent + 1
+
+
 def test_a_test_event_is_posted_at_once_and_its_answer_shown(sandbox: Client, app: Receiver) -> None:
     owner = SquareClient(sandbox)
     made = subscribe(owner, f"{app.url}/own")
@@ -287,6 +320,10 @@ def test_bad_days_come_so_often_as_they_are_set(square: SquareClient) -> None:
     assert "Retry-After" not in search().headers
     square.switch(dead_token={"code": "ACCESS_TOKEN_EXPIRED", "after": 2, "times": 1})
     assert [search().status_code for _ in range(4)] == [200, 200, 401, 200]
+    square.switch(dead_token={"code": "ACCESS_TOKEN_EXPIRED", "times": 1})
+    grant = square.sandbox.control("square/connect", {})
+    renewed = obtain(square.sandbox, grant_type="refresh_token", refresh_token=grant["refresh_token"])
+    assert (renewed.status_code, search().status_code) == (200, 401)
     square.switch(timeout={"times": 1, "seconds": 0.3})
     began = time.monotonic()
     assert broken(search)

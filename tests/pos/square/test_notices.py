@@ -37,14 +37,26 @@ def event(kind: str, **found: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def tell(client: Client, till: Connection) -> Callable[..., int]:
+def post(client: Client, till: Connection) -> Callable[..., int]:
+    """Deliver a notice that no worker has looked at yet."""
+
     def send(what: dict[str, Any], key: str = "key-in-use") -> int:
         body = orjson.dumps(what)
         given = {"x-square-hmacsha256-signature": hmac_sha256(key, URL.encode() + body)}
-        answer = client.post("/webhooks/square/", body, content_type="application/json", headers=given)
+        return client.post("/webhooks/square/", body, content_type="application/json", headers=given).status_code
+
+    return send
+
+
+@pytest.fixture
+def tell(post: Callable[..., int], till: Connection) -> Callable[..., int]:
+    """Deliver a notice and have all that wait processed."""
+
+    def send(what: dict[str, Any], key: str = "key-in-use") -> int:
+        status = post(what, key)
         split_deliveries()
         process_sale_events(till.pk)
-        return answer.status_code
+        return status
 
     return send
 
@@ -98,7 +110,42 @@ def test_a_sale_that_is_told_of_and_not_shown_yet_is_asked_for_again(tell: Calla
     assert Sale.objects.get().external_id == order["id"]
 
 
-def test_a_seller_who_takes_the_access_away_is_heard(tell: Callable[..., int], till: Connection) -> None:
+def test_a_sale_that_is_never_shown_holds_back_no_other(
+    tell: Callable[..., int], post: Callable[..., int], tills: Tills
+) -> None:
+    orders = [tills.ring_up() for _ in range(3)]
+    tills.refund(orders[0]["id"])
+    [refund] = tills.truth()["refunds"]
+    post(event("payment.created", order_id="never"))
+    post(event("payment.created", order_id="never offline", is_offline_payment=True))
+    post(event("refund.created", id="no refund", order_id=orders[1]["id"]))
+    post(event("refund.created", id=refund["refund_id"]))
+    tell(event("payment.created", order_id=orders[2]["id"]))
+    assert set(Sale.objects.values_list("external_id", flat=True)) == {orders[1]["id"], orders[2]["id"]}
+    assert Refund.objects.get().external_id == refund["refund_id"]
+    waiting = WebhookEvent.objects.filter(status=EventStatus.FAILED).values_list("reason", flat=True)
+    assert sorted(waiting) == [
+        "Square does not show never offline, or not yet.",
+        "Square does not show never, or not yet.",
+        "Square does not show no refund, or not yet.",
+    ]
+    assert WebhookEvent.objects.filter(status=EventStatus.PROCESSED).count() == 2
+
+
+def test_a_revocation_of_an_access_from_before_breaks_nothing(
+    tell: Callable[..., int], till: Connection, tills: Tills
+) -> None:
+    order = tills.ring_up()
+    tell(event("oauth.authorization.revoked", revoker_type="MERCHANT"))
+    till.refresh_from_db()
+    assert till.status == ConnectionStatus.ACTIVE
+    assert WebhookEvent.objects.get().reason == "Square still lets us in, so it tells of an access from before."
+    tell(event("payment.created", order_id=order["id"]))
+    assert Sale.objects.count() == 1
+
+
+def test_a_seller_who_takes_the_access_away_is_heard(tell: Callable[..., int], till: Connection, tills: Tills) -> None:
+    tills.sandbox.post("/_control/square/revoke", {"merchant_id": tills.seller})
     tell(event("oauth.authorization.revoked", revoker_type="MERCHANT"))
     till.refresh_from_db()
     assert till.status == ConnectionStatus.NEEDS_REAUTHORIZATION

@@ -18,7 +18,7 @@ from invoices.models import Invoice, Status
 from pos.models import Location, Refund, Sale, SaleKey
 from pos.services.crediting import credit_due_refunds
 from pos.services.invoicing import invoice_due_sales
-from pos.services.syncing import sync_sales
+from pos.services.syncing import refresh_sales, sync_sales
 from pos.square.connector import SquareConnector
 from tests.factories import make_organization
 from tests.invoices.making import make_business
@@ -141,6 +141,29 @@ def test_a_sale_that_a_till_sent_late_has_the_tills_own_time(till: Connection, t
     sale = Sale.objects.get()
     assert sale.is_offline
     assert abs(sale.sold_at - made_at) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("days", [1, 11])
+def test_a_late_sale_keeps_the_tills_time_however_it_is_read_again(till: Connection, tills: Tills, days: int) -> None:
+    now = timezone.now().replace(microsecond=0)
+    made_at, sent_at = now - timedelta(days=days, hours=30), now - timedelta(days=days)
+    tills.sandbox.set(square_offline_keeps_time=False)
+    moments = {"at": sent_at.astimezone(UTC).isoformat(), "offline_at": made_at.astimezone(UTC).isoformat()}
+    order = tills.ring_up(variant="plain", **moments)
+    sync_sales(connection=till)
+    again = sync_sales(connection=till, full=True)
+    assert (again.created, again.changed) == (0, 0)
+    refresh_sales(connection=till, sale_ids=[order["id"]])
+    assert (Sale.objects.get().is_offline, Sale.objects.get().sold_at) == (True, made_at)
+
+
+def test_a_late_sale_never_stands_at_the_time_it_was_sent(till: Connection, tills: Tills) -> None:
+    made_at = timezone.now().replace(microsecond=0) - timedelta(hours=30)
+    tills.sandbox.set(square_offline_keeps_time=False)
+    tills.ring_up(variant="plain", offline_at=made_at.astimezone(UTC).isoformat())
+    seen: set[datetime] = set()
+    sync_sales(connection=till, on_page=lambda _run: seen.update(Sale.objects.values_list("sold_at", flat=True)))
+    assert seen == {made_at}
 
 
 def test_a_run_that_was_cut_off_goes_on_at_the_shop_where_it_stopped(

@@ -1,0 +1,32 @@
+"""Which read of a till's or a terminal's connection comes next."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from integrations.models import Connection, SyncCursor
+from integrations.models.sync import FULL, WINDOW
+from integrations.services.syncs import Plan
+
+
+def plan_read(*, connection: Connection, stream: str, full: bool, overlap: timedelta, days_back: int) -> Plan:
+    """Return the cursor at the place where to read on, and the mode; called while no other run can.
+
+    What changed is read since the earlier of `days_back` days ago and the end of the last complete read less `overlap`.
+    """
+    cursor, _ = SyncCursor.objects.get_or_create(connection=connection, stream=stream)
+    now = timezone.now()
+    if full or cursor.complete_until is None or cursor.full_read_started_at is not None:
+        if full or cursor.full_read_started_at is None or not cursor.position:
+            cursor.position, cursor.full_read_started_at = {}, now
+            cursor.window_since = cursor.window_until = None
+        mode = FULL
+    else:
+        mode = WINDOW
+        if cursor.window_until is None or not cursor.position:
+            cursor.position, cursor.window_until = {}, now
+            cursor.window_since = min(cursor.complete_until - overlap, now - timedelta(days=days_back))
+    cursor.save(update_fields=["position", "full_read_started_at", "window_since", "window_until", "updated_at"])
+    return Plan(mode, cursor, None)
