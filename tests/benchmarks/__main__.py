@@ -25,7 +25,9 @@ from tests.benchmarks import (  # noqa: E402 - after Django is set up
     paper,
     queues,
     refreshes,
+    sales,
     sums,
+    trouble,
     webhooks,
 )
 
@@ -42,11 +44,12 @@ class Sizes:
     storm: int
     tasks: int
     webhooks: int
+    sales: int
 
 
 # Named ones run in full; all together they have to end while somebody waits.
-FULL = Sizes(10_000, 60, 1_000_000, 5_000, 60, 4_000, 50_000, 50)
-REDUCED = Sizes(2_000, 15, 100_000, 500, 60, 400, 5_000, 50)
+FULL = Sizes(10_000, 60, 1_000_000, 5_000, 60, 4_000, 50_000, 50, 5_000_000)
+REDUCED = Sizes(2_000, 15, 100_000, 500, 60, 400, 5_000, 50, 200_000)
 KILLS_AN_INVOICE = 0.25
 BENCHMARKS: dict[str, Callable[[Sizes, int], None]] = {
     "conversion": lambda _sizes, _kills: conversion.run(),
@@ -57,7 +60,10 @@ BENCHMARKS: dict[str, Callable[[Sizes, int], None]] = {
     "refreshes": lambda _sizes, _kills: refreshes.run(),
     "webhooks": lambda sizes, _kills: webhooks.run(2_000, sizes.seconds),
     "queues": lambda sizes, _kills: queues.run(sizes.tasks, sizes.webhooks, sizes.seconds),
+    "queues-hubspot": lambda sizes, _kills: queues.run(sizes.tasks, sizes.webhooks, sizes.seconds, "hubspot"),
+    "trouble": lambda sizes, _kills: trouble.run(sizes.deals // 20, sizes.seconds * 2),
     "lists": lambda sizes, _kills: lists.run(sizes.rows),
+    "sales": lambda sizes, _kills: sales.run(sizes.sales),
     "drain": lambda sizes, _kills: drain.run(sizes.invoices, sizes.rate),
     "storm": lambda sizes, kills: drain.run_storm(sizes.storm, kills),
 }
@@ -75,6 +81,7 @@ def main() -> int:
     parser.add_argument("--storm", type=int, help="invoices of the storm")
     parser.add_argument("--tasks", type=int, help="batch tasks that wait")
     parser.add_argument("--webhooks", type=int, help="webhooks a second while they wait")
+    parser.add_argument("--sales", type=int, help="sales of tills that are stored already")
     parser.add_argument("--kills", type=int, help="workers that die in the storm; one for four invoices by default")
     options = parser.parse_args()
     sizes = _sizes(options)
@@ -98,6 +105,7 @@ def _sizes(options: argparse.Namespace) -> Sizes:
         "storm": options.storm,
         "tasks": options.tasks,
         "webhooks": options.webhooks,
+        "sales": options.sales,
     }
     chosen = {name: number for name, number in given.items() if number is not None}
     return replace(FULL if options.names else REDUCED, **chosen)

@@ -63,7 +63,7 @@ def measure(tenant: Tenant, rounds: int) -> dict[Listed, Taken]:
         for listed in random.Random(turn).sample(LISTS, len(LISTS)):
             queries: list[float] = []
             started = perf_counter()
-            with database.execute_wrapper(_clock(queries)):
+            with database.execute_wrapper(clock(queries)):
                 answer = (staff if listed.path == ADMIN else owner).get(listed.address(organization, COUNTED))
             took[listed].whole.append(perf_counter() - started)
             took[listed].database.append(sum(queries))
@@ -71,7 +71,9 @@ def measure(tenant: Tenant, rounds: int) -> dict[Listed, Taken]:
     return took
 
 
-def _clock(taken: list[float]) -> Callable[..., Any]:
+def clock(taken: list[float]) -> Callable[..., Any]:
+    """Return a wrapper of statements that adds the seconds of each to `taken`."""
+
     def timed(execute: Callable[..., Any], *arguments: Any) -> Any:
         started = perf_counter()
         try:
@@ -88,15 +90,16 @@ def _report(took: dict[Listed, Taken]) -> None:
         _line(listed.name, taken)
     every = took.values()
     _line("all of them", Taken([s for each in every for s in each.whole], [s for each in every for s in each.database]))
-    slow = [listed.name for listed, taken in took.items() if _at(taken.whole, 0.95) > TARGET_MS]
+    slow = [listed.name for listed, taken in took.items() if at(taken.whole, 0.95) > TARGET_MS]
     print(f"  asked: p95 below {TARGET_MS}; above it: {', '.join(slow) or 'none'}\n")
 
 
 def _line(name: str, taken: Taken) -> None:
-    whole = "".join(f"{_at(taken.whole, share):>8.0f}" for share in (0.5, 0.95, 0.99))
-    print(f"  {name:<34}{whole}   {_at(taken.database, 0.5):>8.0f}{_at(taken.database, 0.95):>8.0f}")
+    whole = "".join(f"{at(taken.whole, share):>8.0f}" for share in (0.5, 0.95, 0.99))
+    print(f"  {name:<34}{whole}   {at(taken.database, 0.5):>8.0f}{at(taken.database, 0.95):>8.0f}")
 
 
-def _at(seconds: list[float], share: float) -> float:
+def at(seconds: list[float], share: float) -> float:
+    """Return the milliseconds that such a share took at most."""
     in_order = sorted(seconds)
     return in_order[min(len(in_order) - 1, int(len(in_order) * share))] * 1000

@@ -5,33 +5,27 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count as counting
 from pathlib import Path
 from time import perf_counter
 
-import orjson
 import requests
 from django.conf import settings
 from django.db import connection as database
 from django.test.utils import get_runner
-from django_scopes import scope, scopes_disabled
+from django_scopes import scopes_disabled
 
 from accounts.models import Organization
-from crm.models import Deal
-from crm.services import sync_deals
 from dev.ports import free_port
-from integrations.base.auth import Tokens
 from integrations.broker import count_waiting
 from integrations.models import Connection, WebhookDelivery, WebhookEvent
-from integrations.queues import BATCH, STANDARD
-from integrations.services.connections import connect_account
+from integrations.queues import BATCH
 from integrations.tasks import hear_canary
-from sandbox.hubspot import PORTAL_ID
 from taxpoynt.celery import app
-from tests import webhook_signing
 from tests.benchmarks.backfill import forget_limits
+from tests.benchmarks.roads import ROADS, HubSpotRoad, Road
 from tests.benchmarks.webhooks import backfill_beside, forget_events, let_settle, wait_for
 from tests.brokers import own_broker
 from tests.live import Live, environment
@@ -39,94 +33,95 @@ from tests.sandbox_process import SandboxProcess
 
 TARGET_P95, TARGET_P99 = 300, 1000  # ms, webhook to stored
 SENDERS = 20
-FLOODER = 777
+FLOODER = "777"
+NUMBERS = counting(1)  # of deliveries: no two are the same
 WEB = "gunicorn taxpoynt.wsgi --workers 2 --threads 8 --worker-class gthread --log-level error"
 
 
-@dataclass(frozen=True, slots=True)
-class Road:
-    """A provider's way in: another one takes another of these."""
-
-    provider: str
-    path: str
-    queue: str
-    body: Callable[[str, int, int], bytes]  # of an object's id, a number that no other delivery has, and an account
-    headers: Callable[[bytes, str], dict[str, str]]  # of a body and our address
-
-
-def _hubspot_body(external_id: str, number: int, account: int) -> bytes:
-    return orjson.dumps([webhook_signing.event(object_id=int(external_id), portalId=account, occurredAt=number)])
-
-
-HUBSPOT = Road(
-    provider="hubspot",
-    path=webhook_signing.PATH,
-    queue=STANDARD,
-    body=_hubspot_body,
-    headers=lambda body, origin: webhook_signing.headers(body, origin=origin),
-)
-
-
-def run(tasks: int, rate: int, seconds: int, road: Road = HUBSPOT) -> None:
+def run(tasks: int, rate: int, seconds: int, provider: str = "square") -> None:
     """Print the percentiles with empty and with full queues, the speed flat out, and how a flood's neighbour fares."""
     runner = get_runner(settings)(verbosity=0, interactive=False)
     names = runner.setup_databases()
     try:
-        with tempfile.TemporaryDirectory() as home, own_broker(Path(home)) as server, scopes_disabled():
-            sandbox = SandboxProcess(deals=2_000)
-            try:
-                settings.HUBSPOT_API_BASE = sandbox.url
-                _measure(server.url, sandbox, Path(home), tasks, rate, seconds, road)
-            finally:
-                sandbox.stop()
+        with ExitStack() as stack, scopes_disabled():
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            server = stack.enter_context(own_broker(home))
+            road = ROADS[provider](stack.enter_context(_sandbox(limits=False)))
+            beside = HubSpotRoad(stack.enter_context(_sandbox(limits=True, deals=10_000)))
+            _measure(server.url, road, beside, home, tasks, rate, seconds)
     finally:
         runner.teardown_databases(names)
 
 
-def _measure(
-    broker_url: str, sandbox: SandboxProcess, home: Path, tasks: int, rate: int, seconds: int, road: Road
-) -> None:
-    connection = _connect("bench")
-    with scope(organization=connection.organization):
-        sync_deals(connection=connection)
-        Deal.objects.update(invoice_due=False)
-        ids = list(Deal.objects.values_list("external_id", flat=True))
-    with _processes(broker_url, sandbox.url, home) as url:
+@contextmanager
+def _sandbox(*, limits: bool, deals: int = 2_000) -> Iterator[SandboxProcess]:
+    sandbox = SandboxProcess(deals=deals, limits=limits)
+    try:
+        yield sandbox
+    finally:
+        sandbox.stop()
+
+
+def _measure(broker_url: str, road: Road, beside: HubSpotRoad, home: Path, tasks: int, rate: int, seconds: int) -> None:
+    connection = road.connect(_organization("bench"))
+    with _processes(broker_url, road, home) as (url, live):
         print(f"{road.provider} webhooks at {rate}/s for {seconds} s to the processes of the Procfile:")
-        _send(url, road, ids, count=rate * 2, rate=rate, first=-(10**6))  # the processes load what they need
+        account = connection.external_account_id
+        warm = Sender(url, road, road.prepare(connection, rate * 2), account)
+        warm.send(count=rate * 2, rate=rate)  # the processes load what they need
+        let_settle()
         forget_events()
-        empty = _phase("queues empty", url, road, ids, rate, seconds, first=0)
-        with _full(tasks) as depths, backfill_beside(sandbox.url, connection.pk):
-            full = _phase(f"{tasks:,} batch tasks waiting, a backfill beside", url, road, ids, rate, seconds, 10**7)
-        print(f"    batch held {min(depths):,} to {max(depths):,} tasks; p95 took {full / empty:.1f} times as long")
-        _flat_out(url, road, ids)
-        _flood(url, road, connection, ids, sandbox)
+        empty = _phase("queues empty", warm.next(connection, rate * seconds), rate)
+        other = beside.connect(_organization("nightly"))
+        with _full(tasks) as depths:
+            with backfill_beside(beside.sandbox.url, other.pk):  # what the one process of `batch` is at
+                name = f"{tasks:,} batch tasks waiting behind a backfill at the provider's pace"
+                full = _phase(name, warm.next(connection, rate * seconds), rate)
+            print(f"    batch held {min(depths):,} to {max(depths):,} tasks; p95 took {full / empty:.1f} times as long")
+            beside.sandbox.set(limits=False)
+            forget_limits()
+            with backfill_beside(beside.sandbox.url, other.pk):
+                _phase("the same, the backfill flat out", warm.next(connection, rate * seconds), rate)
+                with _batch_worker(live):
+                    name = "the same, and another batch worker draining what waits flat out"
+                    _phase(name, warm.next(connection, rate * seconds), rate)
+        _flat_out(warm.next(connection, 5_000))
+        _flood(warm, connection)
 
 
-def _connect(slug: str) -> Connection:
-    organization = Organization.objects.create(slug=slug, name=f"{slug.title()} Works Ltd")
-    with scope(organization=organization):
-        forget_limits()
-        return connect_account(organization=organization, provider="hubspot", tokens=Tokens(access_token="pat-sandbox"))
+def _organization(slug: str) -> Organization:
+    return Organization.objects.create(slug=slug, name=f"{slug.title()} Works Ltd")
 
 
 @contextmanager
-def _processes(broker_url: str, sandbox_url: str, home: Path) -> Iterator[str]:
+def _processes(broker_url: str, road: Road, home: Path) -> Iterator[tuple[str, Live]]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    live = Live(environment(broker_url=broker_url, sandbox_url=sandbox_url, PUBLIC_URL=url), home / "live.log")
+    env = environment(broker_url=broker_url, sandbox_url=road.sandbox.url, PUBLIC_URL=url) | road.environment()
+    live = Live(env, home / "live.log")
     try:
         live.start("python", "-m", *WEB.split(), "--bind", f"127.0.0.1:{port}")
         live.worker("high_priority")
         live.worker("standard")
-        live.start("nice", "-n", "10", "python", "-m", "celery", "-A", "taxpoynt", "worker", "-Q", BATCH, "-c", "1",
-                   "-n", "batch@bench", "--without-mingle", "--without-gossip", "-l", "ERROR")  # fmt: skip
         live.beat()
         wait_for(url)
         time.sleep(8)  # until workers and beat are there
-        yield url
+        yield url, live
     finally:
         live.end()
+
+
+@contextmanager
+def _batch_worker(live: Live) -> Iterator[None]:
+    process = live.start(
+        "nice", "-n", "10", "python", "-m", "celery", "-A", "taxpoynt", "worker", "-Q", BATCH, "-c", "1",
+        "-n", "batch@bench", "--without-mingle", "--without-gossip", "-l", "ERROR",
+    )  # fmt: skip
+    time.sleep(8)
+    try:
+        yield
+    finally:
+        live.kill(process)
 
 
 @contextmanager
@@ -158,48 +153,65 @@ def _full(tasks: int) -> Iterator[list[int]]:
             connection.default_channel.queue_purge(BATCH)
 
 
-def _send(
-    url: str, road: Road, ids: list[str], *, count: int, rate: int, first: int, account: int = PORTAL_ID
-) -> list[float]:
-    """Send deliveries by the clock and not by the answers, or as they are answered at a rate of 0; return seconds."""
-    session = requests.Session()
-    session.trust_env = False
-    session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=SENDERS))
-    took: list[float] = []
-    start = perf_counter()
+class Sender:
+    """Sends notices of one account's objects, each of them before any of them again."""
 
-    def sender(offset: int) -> None:
-        for number in range(offset, count, SENDERS):
-            body = road.body(ids[number % len(ids)], first + number, account)
-            due = start + number / rate if rate else perf_counter()
-            time.sleep(max(0.0, due - perf_counter()))
-            headers = road.headers(body, url) | {"Content-Type": "application/json"}
-            try:
-                answer = session.post(url + road.path, data=body, headers=headers, timeout=30)
-            except requests.ConnectionError:  # a kept connection that ended under it: sent again, as a provider does
-                answer = session.post(url + road.path, data=body, headers=headers, timeout=30)
-            answer.raise_for_status()  # whatever is refused ends the benchmark
-            took.append(perf_counter() - due)  # from when it was due: a late start counts
+    def __init__(self, url: str, road: Road, ids: list[str], account: str) -> None:
+        self.url, self.road, self.ids, self.account = url, road, ids, account
 
-    threads = [threading.Thread(target=sender, args=(offset,)) for offset in range(SENDERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    session.close()
-    return took
+    def next(self, connection: Connection, count: int) -> Sender:
+        """Return one for so many objects more, of which nothing was told."""
+        return Sender(self.url, self.road, self.road.prepare(connection, count), self.account)
+
+    def body(self, number: int) -> bytes:
+        """Return the next delivery."""
+        return self.road.body(self.ids[number % len(self.ids)], next(NUMBERS), self.account)
+
+    def send(self, *, count: int, rate: int) -> list[float]:
+        """Send by the clock and not by the answers, or as they are answered at a rate of 0; return seconds."""
+        session = requests.Session()
+        session.trust_env = False
+        session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=SENDERS))
+        took: list[float] = []
+        start = perf_counter()
+
+        def work(offset: int) -> None:
+            for number in range(offset, count, SENDERS):
+                body = self.body(number)
+                due = start + number / rate if rate else perf_counter()
+                time.sleep(max(0.0, due - perf_counter()))
+                self._post(session, body)
+                took.append(perf_counter() - due)  # from when it was due: a late start counts
+
+        threads = [threading.Thread(target=work, args=(offset,)) for offset in range(SENDERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        session.close()
+        return took
+
+    def _post(self, session: requests.Session, body: bytes) -> None:
+        headers = self.road.headers(body, self.url) | {"Content-Type": "application/json"}
+        try:
+            answer = session.post(self.url + self.road.path, data=body, headers=headers, timeout=30)
+        except requests.ConnectionError:  # a kept connection that ended under it: sent again, as a provider does
+            answer = session.post(self.url + self.road.path, data=body, headers=headers, timeout=30)
+        answer.raise_for_status()  # whatever is refused ends the benchmark
 
 
-def _phase(name: str, url: str, road: Road, ids: list[str], rate: int, seconds: int, first: int) -> float:
-    took = sorted(_send(url, road, ids, count=rate * seconds, rate=rate, first=first))
+def _phase(name: str, sender: Sender, rate: int) -> float:
+    before, count = sender.road.stored(), len(sender.ids)
+    took = sorted(sender.send(count=count, rate=rate))
     let_settle()
     acked = [took[int(len(took) * share)] * 1000 for share in (0.5, 0.99)]
-    count, left, (p50, p95, p99) = _stored()
-    print(f"  {name}: {len(took):,} sent, {count:,} events, {count - left:,} stored;")
+    found, left, (p50, p95, p99) = _stored()
+    print(f"  {name}: {len(took):,} sent, {found:,} events, {left:,} not processed,", end=" ")
+    print(f"{sender.road.stored() - before:,} {sender.road.things} new;")
     print(
         f"    acknowledged p50 {acked[0]:.0f} ms, p99 {acked[1]:.0f} ms; webhook to stored p50 {p50:.0f} ms,", end=" "
     )
-    print(f"p95 {p95:.0f} (target {TARGET_P95}), p99 {p99:.0f} (target {TARGET_P99})")
+    print(f"p95 {p95:.0f} (target {TARGET_P95}), p99 {p99:.0f} (target {TARGET_P99})", flush=True)
     forget_events()
     return p95
 
@@ -217,36 +229,36 @@ def _stored(connection_id: int | None = None) -> tuple[int, int, tuple[float, fl
     return count, left, tuple(percentiles)
 
 
-def _flat_out(url: str, road: Road, ids: list[str], count: int = 5_000) -> None:
-    start = perf_counter()
-    _send(url, road, ids, count=count, rate=0, first=2 * 10**7)
+def _flat_out(sender: Sender) -> None:
+    start, count = perf_counter(), len(sender.ids)
+    sender.send(count=count, rate=0)
     sent = perf_counter() - start
     let_settle()
     stored = perf_counter() - start
     found, left, _ = _stored()
     print(f"  flat out: {count:,} acknowledged at {count / sent:.0f}/s,", end=" ")
-    print(f"{found - left:,} stored at {count / stored:.0f}/s")
+    print(f"{found - left:,} stored at {count / stored:.0f}/s", flush=True)
     forget_events()
 
 
-def _flood(
-    url: str, road: Road, flooder: Connection, ids: list[str], sandbox: SandboxProcess, events: int = 50_000
-) -> None:
+def _flood(sender: Sender, flooder: Connection, events: int = 50_000) -> None:
     """Let one organization send a flood, another one delivery a second, and tell how long that one's take."""
-    Connection.objects.filter(pk=flooder.pk).update(external_account_id=str(FLOODER))
-    calm = _connect("calm")
-    sandbox.set(latency_ms=50)
-    told = [
-        webhook_signing.event(object_id=int(ids[n % len(ids)]), portalId=FLOODER, occurredAt=n) for n in range(events)
-    ]
+    road, account = sender.road, flooder.external_account_id
+    Connection.objects.filter(pk=flooder.pk).update(external_account_id=FLOODER)
+    calm = road.connect(_organization("calm"))
+    theirs = Sender(sender.url, road, road.prepare(flooder, 2_000), FLOODER)
+    ours = Sender(sender.url, road, road.prepare(calm, 30), account)
+    road.sandbox.set(latency_ms=50)
     WebhookDelivery.objects.bulk_create(
-        WebhookDelivery(provider=road.provider, body=orjson.dumps(told[at : at + 100])) for at in range(0, events, 100)
+        (WebhookDelivery(provider=road.provider, body=theirs.body(number)) for number in range(events)), batch_size=2000
     )
-    _send(url, road, ids, count=30, rate=1, first=3 * 10**7)
+    ours.send(count=30, rate=1)
     deadline = perf_counter() + 60
     while _stored(calm.pk)[:2] != (30, 0) and perf_counter() < deadline:
         time.sleep(0.5)
     waiting = WebhookEvent.objects.filter(connection=flooder).exclude(status="processed").count()
+    unsplit = WebhookDelivery.objects.filter(processed_at=None).count()
     count, left, (p50, p95, _) = _stored(calm.pk)
-    print(f"  one organization's flood of {events:,} events ({waiting:,} left at the end): another's {count} events,")
-    print(f"    {left} left, to stored p50 {p50:.0f} ms, p95 {p95:.0f} ms (target 10,000)")
+    print(f"  one organization's flood of {events:,} deliveries ({unsplit:,} unsplit, {waiting:,} events", end=" ")
+    print(f"waiting at the end): another's {count} events,")
+    print(f"    {left} left, to stored p50 {p50:.0f} ms, p95 {p95:.0f} ms (target 10,000)", flush=True)
