@@ -13,7 +13,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_scopes import scope
 
 from accounts.permissions import Act, may, require
-from crm.buyer_form import BuyerForm
 from crm.models import Company
 from crm.services.buyers import (
     LinkRefused,
@@ -28,6 +27,7 @@ from crm.services.buyers import (
 )
 from crm.tasks import ring_invoicing
 from integrations.base.visits import is_within
+from invoices.buyer_form import BuyerForm
 
 CALLS, SECONDS = 30, 60
 

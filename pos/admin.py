@@ -11,6 +11,8 @@ from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, or
 from accounts.templatetags.show import money, quantity
 from integrations.admin import ProviderOfConnectionFilter
 from pos.models import (
+    CatalogObject,
+    Customer,
     DayClose,
     Location,
     PaymentState,
@@ -39,6 +41,35 @@ class LocationAdmin(EvidenceAdmin):
     def show_state(self, location: Location) -> tuple[str, str]:
         """Return whether it still sells."""
         return ("open", str(_("Active"))) if location.is_active else ("closed", str(_("Closed")))
+
+
+@admin.register(CatalogObject)
+class CatalogObjectAdmin(EvidenceAdmin):
+    """What price lists say of the goods that were sold."""
+
+    list_display = ("name", "kind", "sku", "organization", "connection")
+    list_filter = (organizations(), "kind")
+    list_select_related = ("organization", "connection")
+    search_fields = ("external_id",)
+    fields = (
+        "organization", "connection", "external_id", "kind", "name", "sku", "parent_external_id", "source_updated_at",
+    )  # fmt: skip
+    readonly_fields = fields
+
+
+@admin.register(Customer)
+class CustomerAdmin(EvidenceAdmin):
+    """Businesses that buy at tills, and what their sellers said of them."""
+
+    list_display = ("name", "organization", "connection", "filled_at")
+    list_filter = (organizations(),)
+    list_select_related = ("organization", "connection")
+    search_fields = ("external_id", "name")
+    fields = (
+        "organization", "connection", "external_id", "name", "email", "telephone", "street", "city", "postal_zone",
+        "country", "source_updated_at", "facts", "filled_at", "filled_by",
+    )  # fmt: skip
+    readonly_fields = fields
 
 
 class SaleLineInline(EvidenceInline):

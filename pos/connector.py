@@ -17,7 +17,7 @@ from invoices.drafts import InvoiceDraft
 from invoices.rules import default_rules
 from invoices.services.law import law_in_force
 from pos.converters import Shop, sale_to_draft
-from pos.records import LocationRecord, RefundRecord, SaleRecord
+from pos.records import CatalogRecord, CustomerRecord, LocationRecord, RefundRecord, SaleRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,9 @@ class Touched:
     sales: frozenset[str] = frozenset()
     offline: frozenset[str] = frozenset()
     refunds: frozenset[str] = frozenset()
+    customers: frozenset[str] = frozenset()
     locations: bool = False
+    catalog: bool = False
     is_revoked: bool = False
 
 
@@ -84,6 +86,22 @@ class POSConnector(BaseConnector):
     def read_offline_sales(self, since: datetime, until: datetime, location_ids: Sequence[str]) -> Iterator[Page]:
         """Yield sales that tills made without a network and sent in the window; nothing where there are none such."""
         return iter(())
+
+    def read_catalog(self, since: datetime | None) -> Iterator[list[CatalogRecord]]:
+        """Yield the price list as far as it changed after `since` (None: all of it); nothing where there is none."""
+        return iter(())
+
+    def get_catalog_by_id(self, catalog_ids: Sequence[str]) -> list[CatalogRecord]:
+        """Return those of these entries that are shown, and what they belong to."""
+        return []
+
+    def read_customers(self, since: datetime | None) -> Iterator[list[CustomerRecord]]:
+        """Yield the customers that changed since then (None: all), persons too; nothing where none are kept."""
+        return iter(())
+
+    def get_customer_by_id(self, customer_id: str) -> CustomerRecord:
+        """Return one customer as it is now; raises NotFound."""
+        raise NotFound(f"{self.info.name} keeps no customers.", provider=self.info.slug, status=404)
 
     def sale_to_invoice_data(self, sale_id: str) -> InvoiceDraft:
         """Return the invoice that a sale would make alone, read anew; what it lacks is named in it."""

@@ -6,33 +6,38 @@ compared, and a sale on which they differ by more than rounding is held and says
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
 from invoices.authority import codes
-from invoices.drafts import InvoiceDraft, LineDraft, Missing, SourceRef
+from invoices.drafts import InvoiceDraft, LineDraft, Missing, PartyDraft, SourceRef
 from invoices.drafts.lines import totals_of
 from invoices.irn import in_lagos
 from invoices.rules import Found, Rules
 from invoices.rules.applying import NOWHERE, Lookup, by_default, fill_line
 from invoices.taxes import EXACT, TaxRules, money
-from pos.records import SaleLineRecord, SaleRecord, plain
+from pos.records import SaleLineRecord, SaleRecord, Ware, plain
 
 ZERO, KOBO = Decimal(0), Decimal("0.01")
 PRICE_PLACES = Decimal("0.000001")  # what the document and the database keep of a price
 STANDARD = "STANDARD_VAT"
+WARE_FACTS = frozenset({"sku", "item", "category"})
 FACTS = ("tax_category", "hsn_code", "product_category", "isic_code", "unit_code", "description")
-WHERE = "Set it by rules (Settings → Rules), for example by line.sku or line.name, or give the goods a tax at the till."
+WHERE = (
+    "Set it by rules (Settings → Rules), for example by line.sku, line.category or line.name, or give the goods a tax "
+    "at the till."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Shop:
     """Whose sales these are: `provider` is for people, `rule_set_id` None where the organization made no rules.
 
-    `default_category` is the seller's, for goods on which neither the rules nor the till's taxes say anything.
+    `default_category` is the seller's, for goods on which neither the rules nor the till's taxes say anything;
+    `wares` is what the price list says, by a line's `catalog_id`.
     """
 
     connection_id: int
@@ -42,12 +47,13 @@ class Shop:
     rule_set_id: int | None
     tax: TaxRules
     default_category: str = ""
+    wares: Mapping[str, Ware] = field(default_factory=dict)
 
 
-def sale_to_draft(sale: SaleRecord, shop: Shop) -> InvoiceDraft:
-    """Return the invoice of one sale; what it lacks or contradicts itself on is named in it."""
+def sale_to_draft(sale: SaleRecord, shop: Shop, buyer: PartyDraft | None = None) -> InvoiceDraft:
+    """Return the invoice of one sale, to a business where `buyer` is one; what it lacks is named in it."""
     source = SourceRef(shop.connection_id, "sale", sale.external_id, label=f"{shop.location}, {sale.external_id}")
-    return _draft([sale], shop, source, together=False)
+    return _draft([sale], shop, source, buyer=buyer)
 
 
 def batch_to_draft(sales: Sequence[SaleRecord], shop: Shop, *, source_id: str, part: str, day: date) -> InvoiceDraft:
@@ -66,7 +72,14 @@ def turnover(sale: SaleRecord) -> Decimal:
     return sum((line.total_amount for line in _billed(sale)), ZERO)
 
 
-def _draft(sales: Sequence[SaleRecord], shop: Shop, source: SourceRef, *, together: bool) -> InvoiceDraft:
+def _draft(
+    sales: Sequence[SaleRecord],
+    shop: Shop,
+    source: SourceRef,
+    *,
+    together: bool = False,
+    buyer: PartyDraft | None = None,
+) -> InvoiceDraft:
     with localcontext(EXACT):
         missing = [each for sale in sales for each in _problems(sale, shop)]
         sold = [_sold(line, shop, sale.sold_at) for sale in sales for line in _billed(sale)]
@@ -75,16 +88,16 @@ def _draft(sales: Sequence[SaleRecord], shop: Shop, source: SourceRef, *, togeth
         first = min(sale.sold_at for sale in sales)
         draft = InvoiceDraft(
             source=source,
-            kind="B2C",
+            kind="B2B" if buyer else "B2C",
             currency=sales[0].currency,
-            buyer=None,
+            buyer=buyer,
             lines=lines,
             document_discount=ZERO,
             document_charge=ZERO,
             supply_date=in_lagos(first).date(),
             note=source.label,
             missing=tuple(missing),
-            snapshot={"sales": [_snapshot(sale) for sale in sales]},
+            snapshot={"sales": [_snapshot(sale) for sale in sales]} | _wares(sales, shop),
             rule_set_id=shop.rule_set_id,
             supplied_at=first,
         )
@@ -116,14 +129,15 @@ def _billed(sale: SaleRecord) -> list[SaleLineRecord]:
 
 def _sold(line: SaleLineRecord, shop: Shop, sold_at: datetime) -> _Sold:
     name = " – ".join(text for text in (line.name, line.variation) if text) or line.external_id
-    lookup = _lookup(line)
+    ware = shop.wares.get(line.catalog_id, Ware(line.sku))
+    lookup = _lookup(line, ware)
     facts = {each: _fact(shop.rules, lookup, each).value for each in FACTS}
     facts["tax_category"] = facts["tax_category"] or _category_by_tax(line, shop, in_lagos(sold_at).date())
     words = ", ".join(line.modifiers)
     facts["description"] = facts["description"] or f"{name} ({words})" * bool(words) or name
     net = line.net_amount
     gross = line.gross_amount if line.gross_amount - line.discount_amount == net else net
-    return _Sold(name, line.sku, facts, line.quantity, gross, net, line.external_id)
+    return _Sold(name, ware.sku, facts, line.quantity, gross, net, line.external_id)
 
 
 def _together(sold: Iterable[_Sold]) -> list[_Sold]:
@@ -176,10 +190,10 @@ def _price(sold: _Sold) -> tuple[Decimal, Decimal, Decimal]:
     return Decimal(1), sold.net, ZERO
 
 
-def _lookup(line: SaleLineRecord) -> Lookup:
+def _lookup(line: SaleLineRecord, ware: Ware) -> Lookup:
     def lookup(path: str) -> str:
         kind, _, name = path.partition(".")
-        value = getattr(line, name, "") if kind == "line" else ""
+        value = getattr(ware if name in WARE_FACTS else line, name, "") if kind == "line" else ""
         return value if isinstance(value, str) else ""
 
     return lookup
@@ -233,6 +247,13 @@ def _tax_differs(draft: InvoiceDraft, sales: Sequence[SaleRecord], shop: Shop) -
         f"{expected:,.2f}. Correct the taxes at {shop.provider}, or the tax categories in the rules."
     )
     return [Missing("sale.tax", "One amount with tax", where)]
+
+
+def _wares(sales: Sequence[SaleRecord], shop: Shop) -> dict[str, Any]:
+    """Return what the price list said of the goods, as the snapshot keeps it."""
+    sold = {line.catalog_id for sale in sales for line in sale.lines}
+    found = {each: plain(shop.wares[each]) for each in sorted(sold & shop.wares.keys())}
+    return {"wares": found} if found else {}
 
 
 def _snapshot(sale: SaleRecord) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import orjson
 ZERO = Decimal(0)
 
 SaleState = Literal["open", "completed", "canceled"]
+CatalogKind = Literal["variation", "item", "category"]
 LineKind = Literal["item", "custom", "gift_card", "service_charge"]
 RefundState = Literal["pending", "completed", "failed"]
 PaymentState = Literal["pending", "succeeded", "failed", "reversed"]
@@ -29,6 +30,42 @@ class LocationRecord:
     time_zone: str
     currency: str
     is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRecord:
+    """An entry of a price list: a variation, the item it is of (its parent), or the category that an item is in."""
+
+    external_id: str
+    kind: CatalogKind
+    name: str
+    sku: str
+    parent_external_id: str
+    source_updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ware:
+    """What the price list says of what was sold; "" where it says nothing."""
+
+    sku: str = ""
+    item: str = ""
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRecord:
+    """A customer; `name` is that of a business, "" for a person. `country` is an alpha-2 code."""
+
+    external_id: str
+    name: str
+    email: str
+    telephone: str
+    street: str
+    city: str
+    postal_zone: str
+    country: str
+    source_updated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from pos.services.syncing import Refreshed, confirm_access, refresh_sales, sync_
 logger = structlog.get_logger(__name__)
 
 ANOTHER = "Another worker is at this shop."
-NOTHING = "It names no sale, refund or location."
+NOTHING = "It names no sale, refund, customer or location."
 NO_PAYMENT = "It names no payment."
 # Of a task that reads one sale: seconds, doubling. The client itself tried three times within seconds.
 SALE_RETRIES = {
@@ -104,7 +104,9 @@ def process_sale_events(connection_id: int) -> str:
             sale_ids=sorted(set().union(*(each.sales for each in touched.values()))),
             offline_ids=sorted(set().union(*(each.offline for each in touched.values()))),
             refund_ids=sorted(set().union(*(each.refunds for each in touched.values()))),
+            customer_ids=set().union(*(each.customers for each in touched.values())),
             locations=any(each.locations for each in touched.values()),
+            catalog=any(each.catalog for each in touched.values()),
         )
         return {pk: why for pk, each in touched.items() if (why := _undone(each, done, connector_class.info.name))}
 
@@ -117,7 +119,7 @@ def _undone(touched: Touched, done: Refreshed, provider: str) -> str | NotYet:
         return NotYet(f"{provider} does not show {hidden[0]}, or not yet.")
     if touched.is_revoked:
         return f"{provider} still lets us in, so it tells of an access from before."
-    return "" if touched.sales or touched.refunds or touched.locations else NOTHING
+    return NOTHING if touched == Touched() else ""
 
 
 @shared_task(name="pos.tasks.sync_payments_of")

@@ -6,6 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from sandbox.control_hubspot import Refused, body_of
+from sandbox.square_books import micros_now, text_of
 from sandbox.square_grants import SCOPES
 from sandbox.square_pricing import BadBasket
 from sandbox.square_shops import Seller, make_seller, open_shop
@@ -29,6 +30,8 @@ class SquareControl:
             ("GET", "/_control/square/sellers", self.sellers),
             ("POST", "/_control/square/sellers", self.add_seller),
             ("POST", "/_control/square/locations", self.add_location),
+            ("POST", "/_control/square/customers", self.change_customer),
+            ("POST", "/_control/square/goods", self.change_goods),
             ("POST", "/_control/square/connect", self.connect),
             ("POST", "/_control/square/revoke", self.revoke),
             ("GET", "/_control/square/variants", self.variants),
@@ -78,6 +81,45 @@ class SquareControl:
         shop.active = body.get("active") is not False
         self.square.webhooks.post(seller.id, event, shop.id, "Location", None)
         return json_response(200, {"id": shop.id, "name": shop.name, "active": shop.active})
+
+    def change_customer(self, request: Request) -> Response:
+        """POST {"merchant_id", "id", "facts" or "deleted"}: change a customer, make one, or delete it.
+
+        Webhooks tell of it.
+        """
+        body = body_of(request)
+        seller, wanted, now = self._seller(body), str(body.get("id") or ""), text_of(micros_now())
+        before = next((each for each in seller.customers if each["id"] == wanted), None)
+        if body.get("deleted") is True:
+            if before is None:
+                raise Refused(f"There is no customer {wanted}.")
+            seller.customers.remove(before)
+            self.square.webhooks.post(seller.id, "customer.deleted", wanted, "customer", {"customer": before})
+            return json_response(200, before)
+        blank: dict[str, Any] = {"id": wanted or f"C{seller.id[2:]}N{len(seller.customers) + 1}", "created_at": now}
+        customer = before if before is not None else blank
+        customer |= (body.get("facts") or {}) | {"updated_at": now, "version": customer.get("version", -1) + 1}
+        if before is None:
+            seller.customers.append(customer)
+        event = "customer.updated" if before is not None else "customer.created"
+        self.square.webhooks.post(seller.id, event, customer["id"], "customer", {"customer": customer})
+        return json_response(200, customer)
+
+    def change_goods(self, request: Request) -> Response:
+        """POST {"merchant_id", "id", "facts"}: change what the price list says of an entry, as "sku" or "name".
+
+        Webhooks tell of it.
+        """
+        body = body_of(request)
+        seller, wanted, now = self._seller(body), body.get("id"), text_of(micros_now())
+        entry = next((each for each in seller.catalog if each["id"] == wanted), None)
+        if entry is None:
+            raise Refused(f"There is no entry {wanted} on the price list.")
+        entry[f"{entry['type'].lower()}_data"] |= body.get("facts") or {}
+        entry["updated_at"] = now
+        content = {"catalog_version": {"updated_at": now}}
+        self.square.webhooks.post(seller.id, "catalog.version.updated", "", "catalog_version", content)
+        return json_response(200, entry)
 
     def connect(self, request: Request) -> Response:
         """POST {"merchant_id", "scopes"}: grant the app access without the consent page; the answer of the token."""

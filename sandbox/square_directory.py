@@ -9,6 +9,7 @@ from sandbox.square_shops import Seller
 from sandbox.web import Request
 
 Answer = dict[str, Any]
+TOP_KINDS = {"ITEM", "CATEGORY", "TAX", "MEASUREMENT_UNIT"}
 MOST_CUSTOMERS, CATALOG_PAGE, MOST_OBJECTS = 100, 100, 1000
 EXACT = {"email_address": "email_address", "phone_number": "phone_number", "reference_id": "reference_id"}
 
@@ -56,7 +57,7 @@ class Directory:
     def catalog(self, request: Request, seller: Seller) -> Answer:
         """GET /v2/catalog/list; nested kinds only when `types` names them."""
         types = request.argument("types")
-        wanted = {kind.strip().upper() for kind in types.split(",")} if types else {"ITEM", "TAX", "MEASUREMENT_UNIT"}
+        wanted = {kind.strip().upper() for kind in types.split(",")} if types else TOP_KINDS
         shown = [entry for entry in seller.catalog if entry["type"] in wanted]
         identity = make_identity(seller.id, "catalog", sorted(wanted))
         return self._page("objects", shown, CATALOG_PAGE, request.argument("cursor"), identity)
@@ -64,7 +65,7 @@ class Directory:
     def search_catalog(self, request: Request, seller: Seller) -> Answer:
         """POST /v2/catalog/search: by kind and by change after `begin_time`, which is not part of the span."""
         body = request.json()
-        wanted = set(body.get("object_types") or ["ITEM", "ITEM_VARIATION", "TAX", "MEASUREMENT_UNIT"])
+        wanted = set(body.get("object_types") or {*TOP_KINDS, "ITEM_VARIATION"})
         begin = instant(body["begin_time"], "begin_time") if body.get("begin_time") else -1
         changed = [entry for entry in seller.catalog if instant(entry["updated_at"], "updated_at") > begin]
         shown = [entry for entry in changed if entry["type"] in wanted]
@@ -100,7 +101,8 @@ class Directory:
 
 def _related(entry: Answer) -> list[str]:
     if entry["type"] == "ITEM":
-        return list(entry["item_data"].get("tax_ids", []))
+        shelves = [each["id"] for each in entry["item_data"].get("categories", [])]
+        return [*entry["item_data"].get("tax_ids", []), *shelves]
     variation = entry.get("item_variation_data", {})
     return [value for value in (variation.get("item_id"), variation.get("measurement_unit_id")) if value]
 

@@ -120,6 +120,7 @@ def make_seller(key: str, name: str, shops: int) -> Seller:
         open_shop(seller)
     seller.customers = [_customer(key, number) for number in range(1, 31)]
     seller.catalog = [*(_tax(key, tariff) for tariff in TARIFFS.values()), _kilogram(key)]
+    seller.catalog += [_shelf(key, name) for name in sorted({ware.category for ware in WARES})]
     seller.catalog += [entry for ware in WARES for entry in _item(key, ware)]
     return seller
 
@@ -143,7 +144,7 @@ def first_sellers() -> list[Seller]:
 
 
 def catalog_id(merchant_id: str, kind: str, key: str) -> str:
-    """Return the id of an entry of a seller's price list; kinds are TAX, ITEM, VAR and UNIT."""
+    """Return the id of an entry of a seller's price list; kinds are TAX, ITEM, VAR, UNIT and CAT."""
     return f"{kind}{merchant_id[2:]}{key}"
 
 
@@ -162,6 +163,14 @@ def _customer(key: str, number: int) -> dict[str, Any]:
     }
     if number % 3 == 0:
         customer |= {"company_name": f"{last} Trading {number}", "reference_id": f"B2B-{number:03}"}
+        town, state, postal = PLACES[number % len(PLACES)]
+        customer["address"] = {
+            "address_line_1": f"{number} {STREETS[number % len(STREETS)]}",
+            "locality": town,
+            "administrative_district_level_1": state,
+            "postal_code": postal,
+            "country": "NG",
+        }
     return customer
 
 
@@ -194,6 +203,10 @@ def _kilogram(key: str) -> dict[str, Any]:
     return _entry("MEASUREMENT_UNIT", f"UNIT{key}{KILOGRAM}", {"measurement_unit": unit, "precision": 3})
 
 
+def _shelf(key: str, name: str) -> dict[str, Any]:
+    return _entry("CATEGORY", f"CAT{key}{name.upper()}", {"name": name, "category_type": "REGULAR_CATEGORY"})
+
+
 def _item(key: str, ware: Ware) -> list[dict[str, Any]]:
     variation = {
         "item_id": f"ITEM{key}{ware.key}",
@@ -207,6 +220,8 @@ def _item(key: str, ware: Ware) -> list[dict[str, Any]]:
         variation["measurement_unit_id"] = f"UNIT{key}{ware.unit}"
     shown = _entry("ITEM_VARIATION", f"VAR{key}{ware.key}", variation)
     item: dict[str, Any] = {"name": ware.name, "is_taxable": bool(ware.tariff), "product_type": "REGULAR"}
+    shelf = {"id": f"CAT{key}{ware.category.upper()}", "ordinal": 0}
+    item |= {"categories": [shelf], "reporting_category": shelf}
     if ware.tariff:
         item["tax_ids"] = [f"TAX{key}{ware.tariff}"]
     return [_entry("ITEM", f"ITEM{key}{ware.key}", item | {"variations": [shown]}), shown]

@@ -30,6 +30,7 @@ SCOPE_OF = {
     "catalog.version.updated": "ITEMS_READ",
     "customer.created": "CUSTOMERS_READ",
     "customer.updated": "CUSTOMERS_READ",
+    "customer.deleted": "CUSTOMERS_READ",
     "location.created": "MERCHANT_PROFILE_READ",
     "location.updated": "MERCHANT_PROFILE_READ",
     "oauth.authorization.revoked": "",

@@ -99,6 +99,8 @@ SIDEBAR: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
             ("pos.refund", "undo"),
             ("pos.salereturn", "swap_horiz"),
             ("pos.terminalpayment", "credit_card"),
+            ("pos.customer", "business_center"),
+            ("pos.catalogobject", "sell"),
             ("pos.location", "store"),
         ),
     ),

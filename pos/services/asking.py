@@ -19,6 +19,7 @@ from invoices.reconciling import Source
 from invoices.services.asked import asked_amount
 from pos.models import Refund, RefundState, Sale, SaleBatch, SaleKey, SaleReturn, SaleState
 from pos.records import ZERO
+from pos.services.directory import wares_of
 from pos.services.invoicing import Desk, records_of
 
 CHUNK = 500
@@ -75,9 +76,11 @@ class _Asking:
         invoices = {each.source_external_id: each for each in self._invoices("sale").filter(source_external_id__in=ids)}
         refunds = _taken_back(self.connection, keys)
         found = []
-        for key, record in records_of([key for key in keys if key.pk in wanted]):
+        records = list(records_of([key for key in keys if key.pk in wanted]))
+        wares = wares_of(connection=self.connection, sales=[record for _key, record in records])
+        for key, record in records:
             if record.lines:
-                draft = self.desk.convert(key, record)
+                draft = self.desk.convert(key, record, wares)
                 amount = self._asked([draft], {"1": invoices.get(key.external_id)}, refunds.get(key.pk, ZERO))
                 found.append(
                     self._source("sale", key.external_id, str(key), key.currency, amount, record.sold_at.date())

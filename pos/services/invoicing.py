@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -27,7 +27,8 @@ from pos.batching import Batch, BatchRule, ConsumerSale, Place, batches_of
 from pos.converters import Shop, batch_to_draft, sale_to_draft
 from pos.models import Location, Sale, SaleBatch, SaleKey, SaleLine
 from pos.readback import to_record
-from pos.records import SaleRecord
+from pos.records import SaleRecord, Ware
+from pos.services.directory import buyers_of, wares_of
 
 logger = structlog.get_logger(__name__)
 
@@ -108,6 +109,7 @@ class Desk:
         self.default_category = self.seller.default_tax_category if self.seller else ""
         rule = self.law.rule(B2C_REPORT_HOURS, in_lagos(self.now).date())
         sales = self.in_force.rules.sales
+        self.buyers = buyers_of(connection=connection)
         self.rule = BatchRule(
             is_batched=sales.by_day,
             hours=rule.value if rule is not None and rule.value else HOURS_WITHOUT_LAW,
@@ -123,7 +125,9 @@ class Desk:
                 keys = list(self._locked(self._due().filter(self._alone()))[:SALES_A_TRANSACTION])
                 if not keys:
                     return issued
-                drafts = [draft for key, record in records_of(keys) if (draft := self.convert(key, record))]
+                found = list(records_of(keys))
+                wares = wares_of(connection=self.connection, sales=[record for _key, record in found])
+                drafts = [draft for key, record in found if (draft := self.convert(key, record, wares))]
                 issued += issue_drafts(organization=self.organization, drafts=drafts)
                 self._release([draft.source.external_id for draft in drafts])
                 SaleKey.objects.filter(pk__in=[key.pk for key in keys]).update(invoice_due=False)
@@ -181,7 +185,8 @@ class Desk:
         """Return the draft of a batch, None when it broke us; it is set aside then."""
         keys = list(SaleKey.objects.filter(batch=batch).order_by("sold_at", "external_id").select_related("location"))
         sales = [record for _key, record in records_of(keys)]
-        shop, part = self._shop(batch.location), str(batch.sequence)
+        wares = wares_of(connection=self.connection, sales=sales)
+        shop, part = self._shop(batch.location, wares), str(batch.sequence)
         try:
             return batch_to_draft(sales, shop, source_id=batch.source_id, part=part, day=batch.day)
         except Exception as problem:  # one batch that breaks our converter must not hold back the others
@@ -189,10 +194,11 @@ class Desk:
             self._set_aside(_name_of(batch), problem)
             return None
 
-    def convert(self, key: SaleKey, record: SaleRecord) -> InvoiceDraft | None:
+    def convert(self, key: SaleKey, record: SaleRecord, wares: Mapping[str, Ware]) -> InvoiceDraft | None:
         """Return the draft of a sale of its own, None when it broke us; it is set aside then."""
         try:
-            return sale_to_draft(record, self._shop(key.location))
+            buyer = self.buyers.get(record.customer_external_id)
+            return sale_to_draft(record, self._shop(key.location, wares), buyer)
         except Exception as problem:  # nor must one sale
             logger.exception("sale_not_converted", sale=key.external_id)
             self._set_aside(key.external_id, problem)
@@ -206,9 +212,9 @@ class Desk:
     def _release(self, external_ids: Sequence[str]) -> None:
         release(connection=self.connection, stream=CONVERSION, external_ids=external_ids)
 
-    def _shop(self, location: Location) -> Shop:
-        rules, tax, default = self.in_force, self.law.tax, self.default_category
-        return Shop(self.connection.pk, self.provider, location.name, rules.rules, rules.rule_set_id, tax, default)
+    def _shop(self, location: Location, wares: Mapping[str, Ware]) -> Shop:
+        ours, tax, default = self.in_force, self.law.tax, self.default_category
+        return Shop(self.connection.pk, self.provider, location.name, ours.rules, ours.rule_set_id, tax, default, wares)
 
     def _due(self) -> QuerySet[SaleKey]:
         due: QuerySet[SaleKey] = SaleKey.objects.filter(
@@ -217,12 +223,14 @@ class Desk:
         return due
 
     def _alone(self) -> Q:
-        """Return what goes alone: everything, or what is above the rules' amount, or would hold its day's batch."""
+        """Return what goes alone: everything, or what a business buys, is above the rules' amount or holds a batch."""
         if not self.rule.is_batched:
             return Q()
         above, itself = self.rule.single_above, Sale.objects.filter(pk=OuterRef("pk"), sold_at=OuterRef("sold_at"))
-        contradicting = Q(Exists(itself.exclude(problem="")))
-        return contradicting if above is None else contradicting | Q(total_amount__gt=above)
+        alone = Q(Exists(itself.exclude(problem="")))
+        if self.buyers:
+            alone |= Q(Exists(itself.filter(customer_external_id__in=list(self.buyers))))
+        return alone if above is None else alone | Q(total_amount__gt=above)
 
     def _locked(self, keys: QuerySet[SaleKey]) -> QuerySet[SaleKey]:
         return keys.order_by("pk").select_related("location").select_for_update(of=("self",))

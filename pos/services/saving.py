@@ -6,7 +6,7 @@ Everything here runs in the caller's transaction, that of the page it was read w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -16,14 +16,29 @@ from django.db import transaction
 from django.utils import timezone
 
 from integrations.models import Connection
-from pos.models import Location, Refund, RefundState, Sale, SaleKey, SaleLine, SalePayment, SaleReturn, SaleState
+from pos.models import (
+    CatalogKind,
+    CatalogObject,
+    Customer,
+    Location,
+    Refund,
+    RefundState,
+    Sale,
+    SaleKey,
+    SaleLine,
+    SalePayment,
+    SaleReturn,
+    SaleState,
+)
 from pos.readback import content_hash, line_columns, to_columns, with_payments
-from pos.records import ZERO, LocationRecord, RefundRecord, SaleRecord
+from pos.records import ZERO, CatalogRecord, CustomerRecord, LocationRecord, RefundRecord, SaleRecord
 
 REFUND_COLUMNS = (
     "payment_external_id", "return_external_id", "state", "is_unlinked", "refunded_at", "currency", "amount", "reason",
     "source_updated_at", "payload",
 )  # fmt: skip
+CATALOG_COLUMNS = ("kind", "name", "sku", "parent_external_id", "source_updated_at")
+CUSTOMER_COLUMNS = ("name", "email", "telephone", "street", "city", "postal_zone", "country", "source_updated_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +64,49 @@ def save_locations(*, connection: Connection, records: Sequence[LocationRecord])
             Location.objects.filter(pk=row.pk).update(**facts)
         counted["new" if is_new else "changed" if changed else "unchanged"] += 1
     return Saved(**counted)
+
+
+def save_catalog(*, connection: Connection, records: Sequence[CatalogRecord]) -> None:
+    """Store entries of a price list as they are now."""
+    rows = {
+        record.external_id: CatalogObject(
+            organization_id=connection.organization_id, connection=connection, external_id=record.external_id,
+            **{name: getattr(record, name) for name in CATALOG_COLUMNS},
+        )
+        for record in records
+    }  # fmt: skip
+    CatalogObject.objects.bulk_create(
+        [rows[external_id] for external_id in sorted(rows)], update_conflicts=True,
+        unique_fields=["connection", "external_id"], update_fields=list(CATALOG_COLUMNS),
+    )  # fmt: skip
+
+
+def save_hidden_catalog(*, connection: Connection, external_ids: Collection[str]) -> None:
+    """Keep the ids that a provider does not show, so that they are not asked for again."""
+    rows = [
+        CatalogObject(
+            organization_id=connection.organization_id, connection=connection, external_id=external_id,
+            kind=CatalogKind.VARIATION,
+        )
+        for external_id in sorted(external_ids)
+    ]  # fmt: skip
+    CatalogObject.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def save_customers(*, connection: Connection, records: Sequence[CustomerRecord]) -> None:
+    """Store the businesses among customers; what the merchant said of them stays."""
+    rows = {
+        record.external_id: Customer(
+            organization_id=connection.organization_id, connection=connection, external_id=record.external_id,
+            **{name: getattr(record, name) for name in CUSTOMER_COLUMNS},
+        )
+        for record in records
+        if record.name
+    }  # fmt: skip
+    Customer.objects.bulk_create(
+        [rows[external_id] for external_id in sorted(rows)], update_conflicts=True,
+        unique_fields=["connection", "external_id"], update_fields=list(CUSTOMER_COLUMNS),
+    )  # fmt: skip
 
 
 def save_sales(*, connection: Connection, records: Sequence[SaleRecord]) -> Saved:

@@ -12,7 +12,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.base.errors import NotFound, PermanentError, ReauthorizationRequired
+from integrations.base.errors import NotFound, PermanentError, PermissionMissing, ReauthorizationRequired
 from integrations.base.records import Page
 from integrations.models import Connection, Quarantine, SyncRun
 from integrations.models.sync import FULL
@@ -21,9 +21,10 @@ from integrations.services.quarantine import release
 from integrations.services.syncs import Plan, SaveCounts, StreamReader, run_sync
 from pos.connector import POSConnector
 from pos.models import Location
-from pos.records import RefundRecord, SaleRecord
+from pos.records import CustomerRecord, RefundRecord, SaleRecord
+from pos.services.directory import learn_goods, refresh_customers, refresh_goods
 from pos.services.planning import plan_read
-from pos.services.saving import Saved, save_locations, save_refunds, save_sales
+from pos.services.saving import Saved, save_customers, save_locations, save_refunds, save_sales
 
 logger = structlog.get_logger(__name__)
 
@@ -80,7 +81,9 @@ def refresh_sales(
     sale_ids: Collection[str],
     offline_ids: Collection[str] = (),
     refund_ids: Collection[str] = (),
+    customer_ids: Collection[str] = (),
     locations: bool = False,
+    catalog: bool = False,
 ) -> Refreshed:
     """Read sales and refunds anew, and store those that the provider shows.
 
@@ -90,9 +93,13 @@ def refresh_sales(
     try:
         if locations:
             save_locations(connection=connection, records=connector.get_locations())
+        if catalog:
+            refresh_goods(connection=connection, connector=connector)
+        refresh_customers(connection=connection, connector=connector, customer_ids=customer_ids)
         sales = connector.get_sales_by_id([sale_id for sale_id in sale_ids if sale_id not in offline_ids])
         sales += _shown(connector.get_sale_by_id, offline_ids)
         refunds = _shown(connector.get_refund_by_id, refund_ids)
+        learn_goods(connection=connection, connector=connector, sales=sales)
         away = _unchosen(connection)
         nothing = {each.external_id: NOT_CHOSEN for each in sales if each.location_external_id in away}
         with transaction.atomic():
@@ -126,7 +133,9 @@ def _shown(read: Callable[[str], Any], ids: Collection[str]) -> list[Any]:
 
 
 def save_page(*, connection: Connection, page: Page) -> SaveCounts:
-    """Store a page of sales and refunds inside the caller's transaction."""
+    """Store a page of sales, refunds and customers inside the caller's transaction."""
+    customers = [each for each in page.records if isinstance(each, CustomerRecord)]
+    save_customers(connection=connection, records=customers)
     sales = save_sales(connection=connection, records=[each for each in page.records if isinstance(each, SaleRecord)])
     refunds = save_refunds(
         connection=connection, records=[each for each in page.records if isinstance(each, RefundRecord)]
@@ -154,14 +163,28 @@ def _read(connector: POSConnector, connection: Connection, plan: Plan) -> Iterat
     else:
         field = "updated_at"
         since, until = cursor.window_since or BEGINNING, cursor.window_until or timezone.now()
+    refresh_goods(connection=connection, connector=connector)
     # First, so that no sale is invoiced by the day it was sent: what payments told stays when the list tells less.
     for page in connector.read_offline_sales(since, until, ids):
+        learn_goods(connection=connection, connector=connector, sales=page.records)
         yield replace(page, cursor=dict(cursor.position))
-    yield from connector.read_sales(field, since, until, ids, str(cursor.position.get("after") or ""))
+    for page in connector.read_sales(field, since, until, ids, str(cursor.position.get("after") or "")):
+        learn_goods(connection=connection, connector=connector, sales=page.records)
+        yield page
     done = {"after": AFTER_SALES}
+    yield from _customers(connector, None if plan.mode == FULL else since, done)
     for page in connector.read_refunds(since, until):
         yield replace(page, cursor=done)
     yield from _quarantined(connector, connection, done)
+
+
+def _customers(connector: POSConnector, since: datetime | None, cursor: dict[str, str]) -> Iterator[Page]:
+    """Yield the customers that changed; without the right to read them sales are read all the same."""
+    try:
+        for records in connector.read_customers(since):
+            yield Page(list(records), cursor)
+    except PermissionMissing as problem:
+        logger.warning("customers_not_readable", reason=problem.sentence)
 
 
 def _quarantined(connector: POSConnector, connection: Connection, cursor: dict[str, str]) -> Iterator[Page]:

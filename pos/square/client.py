@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
 from django.utils import timezone
@@ -23,7 +24,8 @@ from integrations.base.http import ApiClient, CallStatistics, Observed
 from integrations.base.ratelimit import GENERAL, AccountPacer, RateLimits
 
 LOCATIONS_A_SEARCH = 10  # Square's maximum
-ORDERS_A_PAGE, ORDERS_A_BATCH, PAYMENTS_A_PAGE = 500, 100, 100
+ORDERS_A_PAGE, ORDERS_A_BATCH, PAYMENTS_A_PAGE, CUSTOMERS_A_PAGE, OBJECTS_A_PAGE = 500, 100, 100, 100, 1000
+CATALOG_TYPES = ("ITEM", "ITEM_VARIATION", "CATEGORY")
 # No figures are published; five a second for one seller is what nobody was refused for.
 LIMITS = RateLimits(lanes={GENERAL: (5, 1.0)})
 # An access token lives thirty days and is renewed when six of them are over.
@@ -97,6 +99,31 @@ class SquareClient:
             found += _list(self._call("POST", "/v2/orders/batch-retrieve", json=body), "orders")
         return found
 
+    def search_catalog(self, since: datetime | None) -> Iterator[list[dict[str, Any]]]:
+        """Yield pages of goods and categories that changed after `since`; None: all that are not deleted."""
+        body: dict[str, Any] = {"object_types": list(CATALOG_TYPES), "limit": OBJECTS_A_PAGE}
+        return self._search("/v2/catalog/search", body | ({"begin_time": _text(since)} if since else {}), "objects")
+
+    def retrieve_catalog(self, object_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return entries of the price list by id, with the items that they are of; unknown ones are left out."""
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(object_ids), OBJECTS_A_PAGE):
+            wanted = list(object_ids[start : start + OBJECTS_A_PAGE])
+            body = {"object_ids": wanted, "include_related_objects": True}
+            answer = self._call("POST", "/v2/catalog/batch-retrieve", json=body)
+            found += [*_list(answer, "objects"), *_list(answer, "related_objects")]
+        return found
+
+    def search_customers(self, since: datetime | None) -> Iterator[list[dict[str, Any]]]:
+        """Yield pages of the customers that changed since then; None: all."""
+        changed = {"filter": {"updated_at": {"start_at": _text(since)}}} if since else {}
+        query = changed | {"sort": {"field": "CREATED_AT", "order": "ASC"}}
+        return self._search("/v2/customers/search", {"query": query, "limit": CUSTOMERS_A_PAGE}, "customers")
+
+    def get_customer(self, customer_id: str) -> dict[str, Any]:
+        """Return one customer; raises NotFound."""
+        return _object(_object(self._call("GET", f"/v2/customers/{quote(customer_id, safe='')}")).get("customer"))
+
     def get_payment(self, payment_id: str) -> dict[str, Any]:
         """Return one payment; raises NotFound."""
         return _object(_object(self._call("GET", f"/v2/payments/{payment_id}")).get("payment"))
@@ -139,6 +166,15 @@ class SquareClient:
         cursor = ""
         while True:
             answer = _object(self._call("GET", path, params={**params, **({"cursor": cursor} if cursor else {})}))
+            yield _list(answer, key)
+            cursor = str(answer.get("cursor") or "")
+            if not cursor:
+                return
+
+    def _search(self, path: str, body: Mapping[str, Any], key: str) -> Iterator[list[dict[str, Any]]]:
+        cursor = ""
+        while True:
+            answer = _object(self._call("POST", path, json={**body, **({"cursor": cursor} if cursor else {})}))
             yield _list(answer, key)
             cursor = str(answer.get("cursor") or "")
             if not cursor:

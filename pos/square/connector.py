@@ -22,7 +22,7 @@ from integrations.base.http import CallStatistics
 from integrations.base.records import Notice, Page, Unreadable
 from integrations.base.signatures import SignedRequest
 from pos.connector import POSConnector, Touched
-from pos.records import LocationRecord, RefundRecord, SaleRecord
+from pos.records import CatalogRecord, CustomerRecord, LocationRecord, RefundRecord, SaleRecord
 from pos.square import mapping, webhooks
 from pos.square.client import LOCATIONS_A_SEARCH, CursorGone, SquareClient
 
@@ -208,6 +208,26 @@ class SquareConnector(POSConnector):
                 if orders:
                     yield self._page(list(orders.values()), {}, payments=late)
 
+    def read_catalog(self, since: datetime | None) -> Iterator[list[CatalogRecord]]:
+        """Yield goods and categories that changed after `since`."""
+        for raws in self.client.search_catalog(since):
+            yield _entries(raws)
+
+    def get_catalog_by_id(self, catalog_ids: Sequence[str]) -> list[CatalogRecord]:
+        """Return these entries, the items that they are of, and the items' categories."""
+        found = _entries(self.client.retrieve_catalog(catalog_ids))
+        categories = {each.parent_external_id for each in found if each.kind == "item"} - {""}
+        return [*found, *(_entries(self.client.retrieve_catalog(sorted(categories))) if categories else ())]
+
+    def read_customers(self, since: datetime | None) -> Iterator[list[CustomerRecord]]:
+        """Yield the customers that changed since then."""
+        for raws in self.client.search_customers(since):
+            yield [mapping.to_customer(raw) for raw in raws if raw.get("id")]
+
+    def get_customer_by_id(self, customer_id: str) -> CustomerRecord:
+        """Return one customer; raises NotFound."""
+        return mapping.to_customer(self.client.get_customer(customer_id))
+
     def _orders(
         self, field: str, since: datetime, until: datetime, group: Sequence[str]
     ) -> Iterator[tuple[list[dict[str, Any]], bool]]:
@@ -242,3 +262,8 @@ class SquareConnector(POSConnector):
 
     def _payments(self, order: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [self.client.get_payment(payment_id) for payment_id in mapping.payment_ids(order) if payment_id]
+
+
+def _entries(raws: Sequence[Mapping[str, Any]]) -> list[CatalogRecord]:
+    found = (mapping.to_catalog(raw) for raw in raws)
+    return [each for each in found if each is not None]

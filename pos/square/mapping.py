@@ -15,6 +15,9 @@ from typing import Any
 from pos.records import (
     ZERO,
     AppliedTax,
+    CatalogKind,
+    CatalogRecord,
+    CustomerRecord,
     LineKind,
     LocationRecord,
     RefundRecord,
@@ -31,6 +34,7 @@ Raw = Mapping[str, Any]
 NO_PLACES = frozenset(("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF").split())  # noqa: SIM905
 THREE_PLACES = frozenset(("BHD IQD JOD KWD LYD OMR TND").split())  # noqa: SIM905
 STATES: dict[str, SaleState] = {"COMPLETED": "completed", "CANCELED": "canceled"}
+CATALOG_KINDS: dict[str, CatalogKind] = {"ITEM_VARIATION": "variation", "ITEM": "item", "CATEGORY": "category"}
 KINDS: dict[str, LineKind] = {"CUSTOM_AMOUNT": "custom", "GIFT_CARD": "gift_card"}
 REFUND_STATES: dict[str, RefundState] = {"PENDING": "pending", "APPROVED": "pending", "COMPLETED": "completed"}
 SPREAD = "APPORTIONED_TREATMENT"  # a charge that is in the lines already
@@ -79,7 +83,7 @@ def to_sale(raw: Raw, payments: Iterable[Raw] = ()) -> SaleRecord:
         source_updated_at=_instant(raw.get("updated_at")),
         payload=dict(raw),
         version=raw.get("version") if isinstance(raw.get("version"), int) else None,
-        customer_external_id=str(raw.get("customer_id") or ""),
+        customer_external_id=_customer(raw),
         is_offline=bool(offline),
         lines=lines,
         tenders=tenders,
@@ -108,6 +112,52 @@ def to_refund(raw: Raw) -> RefundRecord:
         payload=dict(raw),
         is_unlinked=bool(raw.get("unlinked")) or not raw.get("payment_id"),
     )
+
+
+def to_catalog(raw: Raw) -> CatalogRecord | None:
+    """Return an entry of the price list, None where it is of a kind that no invoice needs."""
+    kind = CATALOG_KINDS.get(str(raw.get("type")))
+    if kind is None or not raw.get("id"):
+        return None
+    data = raw.get(f"{raw['type'].lower()}_data") or {}
+    parent = str(data.get("item_id") or "") if kind == "variation" else _category(data)
+    return CatalogRecord(
+        external_id=str(raw["id"]),
+        kind=kind,
+        name=str(data.get("name") or ""),
+        sku=str(data.get("sku") or ""),
+        parent_external_id=parent,
+        source_updated_at=_instant(raw.get("updated_at")),
+    )
+
+
+def to_customer(raw: Raw) -> CustomerRecord:
+    """Return a customer; a person has no name here."""
+    address = raw.get("address") or {}
+    street = [str(address[name]) for name in ("address_line_1", "address_line_2") if address.get(name)]
+    return CustomerRecord(
+        external_id=_needed(raw, "id"),
+        name=str(raw.get("company_name") or "").strip(),
+        email=str(raw.get("email_address") or ""),
+        telephone=str(raw.get("phone_number") or ""),
+        street=", ".join(street),
+        city=str(address.get("locality") or ""),
+        postal_zone=str(address.get("postal_code") or ""),
+        country=str(address.get("country") or "")[:2],
+        source_updated_at=_instant(raw.get("updated_at")),
+    )
+
+
+def _category(item: Raw) -> str:
+    """Return the id of the category that an item is reported under, else of its first."""
+    reporting, listed = item.get("reporting_category") or {}, item.get("categories") or [{}]
+    return str(reporting.get("id") or listed[0].get("id") or item.get("category_id") or "")
+
+
+def _customer(raw: Raw) -> str:
+    """Return the id of who bought: the order's customer, else that of its payments."""
+    told = [raw.get("customer_id"), *(each.get("customer_id") for each in raw.get("tenders") or ())]
+    return next((str(each) for each in told if each), "")
 
 
 def payment_ids(raw: Raw) -> list[str]:

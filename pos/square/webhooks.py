@@ -19,7 +19,8 @@ REVOKED = "oauth.authorization.revoked"
 # Payments and refunds are what tells of a till's sale; whether orders are told of, Square's own texts disagree.
 TRIGGERS = frozenset({
     "payment.created", "payment.updated", "refund.created", "refund.updated", "order.created", "order.updated",
-    "location.created", "location.updated", REVOKED,
+    "location.created", "location.updated", "customer.created", "customer.updated", "customer.deleted",
+    "catalog.version.updated", REVOKED,
 })  # fmt: skip
 
 
@@ -83,6 +84,11 @@ def touched_by(event: Any) -> Touched:
             return Touched(sales=_some(inner.get("order_id")))
         case ("location", _, _):
             return Touched(locations=True)
+        case ("customer", _, _):
+            customer = _object(found.get("customer"))
+            return Touched(customers=_some(customer.get("id")) or _some(_object(event.get("data")).get("id")))
+        case ("catalog", _, _):
+            return Touched(catalog=True)
     return Touched(is_revoked=kind == REVOKED)
 
 

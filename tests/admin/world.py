@@ -47,7 +47,7 @@ from invoices.models import (
 from invoices.services.issuing import issue_drafts
 from invoices.services.law import enter_rates
 from invoices.services.ruling import save_draft
-from pos.models import DayClose, Location, SaleBatch, TerminalPayment
+from pos.models import CatalogObject, Customer, DayClose, Location, SaleBatch, TerminalPayment
 from pos.records import LocationRecord, ReturnRecord
 from pos.services.saving import save_locations, save_refunds, save_sales
 from tests.factories import make_member, make_organization
@@ -159,6 +159,9 @@ def _make_deal(organization: Organization, connection: Connection) -> Deal:
 
 
 def _make_sales(organization: Organization, connection: Connection) -> None:
+    mine = {"organization": organization, "connection": connection}
+    CatalogObject.objects.create(external_id="var-1", kind="variation", name="Large", sku="JOL-1", **mine)
+    Customer.objects.create(external_id="cust-1", name="Okra Works", **mine)
     shop = LocationRecord("yaba", "Shop at the lagoon", "Africa/Lagos", "NGN", is_active=True)
     save_locations(connection=connection, records=[shop])
     sale = sale_of(external_id="S1")

@@ -132,10 +132,10 @@ def test_one_sale_that_breaks_the_converter_holds_back_no_other(
     save_sales(connection=till, records=[bad, good])
     real: Callable[..., Any] = invoicing.sale_to_draft
 
-    def breaking(sale: Any, shop: Any) -> Any:
+    def breaking(sale: Any, *given: Any) -> Any:
         if sale.external_id == "bad":
             raise ZeroDivisionError
-        return real(sale, shop)
+        return real(sale, *given)
 
     monkeypatch.setattr(invoicing, "sale_to_draft", breaking)
     assert len(invoice_due_sales(connection=till)) == 1

@@ -49,9 +49,9 @@ def square(sandbox: SandboxProcess, settings: Any) -> SandboxProcess:
     return sandbox
 
 
-def connect(organization: Organization, sandbox: SandboxProcess, seller: str) -> Connection:
-    """Return a connection to a seller, granted as the consent page would."""
-    answer = sandbox.post("/_control/square/connect", {"merchant_id": seller})
+def connect(organization: Organization, sandbox: SandboxProcess, seller: str, **given: Any) -> Connection:
+    """Return a connection to a seller, granted as the consent page would; `given` may say which scopes."""
+    answer = sandbox.post("/_control/square/connect", {"merchant_id": seller, **given})
     tokens: Tokens = OAuthHandler("square", CredentialManager())._tokens(answer)
     return connect_account(organization=organization, provider="square", tokens=tokens)
 

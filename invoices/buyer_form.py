@@ -1,4 +1,4 @@
-"""The form in which a buyer fills in what its seller's invoices lack."""
+"""The form of a buyer's facts, filled in by itself or by its seller."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ LONGEST = {"name": 100, "tin": 20, "email": 100, "street": 150, "city": 100, "po
 
 
 class BuyerForm(forms.Form):
-    """One field for each fact that lacks; what is refused says how the authority wants it."""
+    """One field for each fact that is asked for; what is refused says how the authority wants it."""
 
-    def __init__(self, data: Any = None, *, missing: list[str]) -> None:
-        super().__init__(data)
+    def __init__(self, data: Any = None, *, missing: list[str], initial: dict[str, Any] | None = None) -> None:
+        super().__init__(data, initial=initial)
         for name in missing:
             self.fields[name] = _field(name)
 
@@ -55,7 +55,7 @@ def _refusal(name: str, value: str) -> Any:
 def _field(name: str) -> forms.Field:
     label = LABELS[name]
     if name == "country":
-        rows = sorted((row["name"], row["code"]) for row in codes.rows("countries"))
+        rows = sorted((row["name"], row["alpha_2"]) for row in codes.rows("countries"))
         return forms.ChoiceField(label=label, initial="NG", choices=[(code, text) for text, code in rows])
     if name == "email":
         return forms.EmailField(label=label, max_length=LONGEST[name])
