@@ -22,7 +22,9 @@ from tests.pos.making import VAT, make_till
 ORGANIZATIONS = 20
 DAYS = 730
 SHOPS = 3  # of the biggest five; the others have one
-TABLES = ("pos_salebatch", "pos_salekey", "pos_sale", "pos_saleline", "pos_salepayment", "pos_refund")
+TABLES = (
+    "pos_salebatch", "pos_salekey", "pos_sale", "pos_saleline", "pos_salepayment", "pos_refund", "pos_salereturn",
+)  # fmt: skip
 # What PostgreSQL remembers of these tables from other tests would make a join with them look rare.
 OWNERS = ("accounts_organization", "integrations_connection", "pos_location")
 SLICES = 24

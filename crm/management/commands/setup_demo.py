@@ -13,10 +13,12 @@ from django.db import transaction
 from django_scopes import scope
 
 from accounts.models import Membership, Organization, Role, User
+from crm.services import activate
 from integrations.base.errors import IntegrationError
 from integrations.base.http import ApiClient
-from invoices.models import Business
+from invoices.models import Business, RuleSet
 from invoices.qr import parse_key_file
+from invoices.services.ruling import save_draft
 
 # Known to whoever runs the demo; nothing but a sandbox accepts to be set up with it.
 PASSWORD = "taxpoynt-demo-2026"  # noqa: S105
@@ -27,6 +29,8 @@ PEOPLE = (
     (Role.VIEWER, "Halima", "Adupe"),
     (Role.AUDITOR, "Ifeanyi", "Adupe"),
 )
+# What the sandbox's tills sell without tax: staple food is exempt, schoolbooks are zero-rated.
+UNTAXED = (("RICE", "EXEMPTED"), ("YAM", "EXEMPTED"), ("BOOK", "ZERO_VAT"))
 SAME_NAME = (
     "tin", "rc_number", "entity_id", "business_id", "service_id", "email", "telephone", "description", "street",
     "city", "postal_zone", "state", "lga", "country",
@@ -55,6 +59,7 @@ class Command(BaseCommand):
             _person("staff@taxpoynt.example", "Staff", "Member", is_staff=True, is_superuser=True)
             with scope(organization=demo):
                 _seller(demo, sellers[0])
+                _rules(demo)
         self.stdout.write(f"{demo} and {other} are set up, with {len(PEOPLE) + 2} people.")
 
 
@@ -95,6 +100,17 @@ def _password_hash() -> str:
 def _member(organization: Organization, role: Role, email: str, first: str, last: str) -> None:
     person = _person(email, first, last)
     Membership.objects.update_or_create(user=person, organization=organization, defaults={"role": role})
+
+
+def _rules(organization: Organization) -> None:
+    """Let rules say what is untaxed, unless the organization has rules already."""
+    if RuleSet.objects.exists():
+        return
+    owner = User.objects.get(email="owner@demo.example")
+    cases = [{"property": "line.sku", "like": sku, "value": category} for sku, category in UNTAXED]
+    content = {"lines": {"tax_category": {"sources": ["line.tax_category"], "cases": cases}}}
+    draft = save_draft(organization=organization, content=content, note="What is sold without tax", by=owner)
+    activate(rule_set=draft, by=owner)
 
 
 def _seller(organization: Organization, seller: dict[str, Any]) -> None:
