@@ -13,6 +13,8 @@ from django.db import OperationalError, transaction
 from django.db import connection as database
 from psycopg import sql
 
+from integrations.retention import AT_ONCE
+
 logger = structlog.get_logger(__name__)
 
 MONTHS_AHEAD = 4  # beside the running month: at least 17 weeks
@@ -221,13 +223,20 @@ def _drop(table: MonthlyTable, name: str) -> None:
 
 
 def _delete_old_strays(table: MonthlyTable, cutoff: datetime) -> None:
-    query = sql.SQL("DELETE FROM {default} WHERE {column} < {cutoff}")
+    """Delete what lies in no month and is too old, a part at a time; a row that somebody has locked waits a turn."""
+    query = sql.SQL(
+        "DELETE FROM {default} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {default} WHERE {column} < {cutoff}"
+        " LIMIT {most} FOR UPDATE SKIP LOCKED))"
+    ).format(
+        default=sql.Identifier(table.default),
+        column=sql.Identifier(table.column),
+        cutoff=sql.Literal(cutoff),
+        most=sql.Literal(AT_ONCE),
+    )
     with database.cursor() as cursor:
-        cursor.execute(
-            query.format(
-                default=sql.Identifier(table.default), column=sql.Identifier(table.column), cutoff=sql.Literal(cutoff)
-            )
-        )
+        cursor.execute(query)
+        while cursor.rowcount:
+            cursor.execute(query)
 
 
 def _lock(table: MonthlyTable) -> None:

@@ -25,6 +25,7 @@ from integrations.services.health import check_health
 from integrations.services.leases import BACKLOG, EVENTS, leased, may_ring
 from integrations.services.queues import hear_canary as note_canary
 from integrations.services.queues import prune_queues as forget_old_minutes
+from integrations.services.syncs import prune_runs
 from integrations.services.webhooks import (
     DELIVERIES_AT_ONCE,
     connections_with_waiting_events,
@@ -183,6 +184,7 @@ def maintain_partitions() -> int:
     now = timezone.now()
     done = maintain_all(now)
     prune_webhooks(now=now, retention_days=settings.WEBHOOK_RETENTION_DAYS)
+    prune_runs(now=now)
     return min(each.days_ahead for each in done.values())
 
 

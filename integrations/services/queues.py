@@ -18,6 +18,7 @@ from integrations.models.queue import BEAT, WORKER
 from integrations.models.webhook import WAITING
 from integrations.queue_health import DueWork, Minute, Process, QueueFacts, Report, judge
 from integrations.queues import BATCH, HIGH, QUEUES, STANDARD
+from integrations.retention import delete_in_parts
 from integrations.services.connections import connections_waiting_for_sync
 
 KEPT = timedelta(days=1)
@@ -136,6 +137,5 @@ def webhooks_and_syncs(now: datetime) -> list[DueWork]:
 def prune_queues(*, now: datetime) -> int:
     """Delete what is older than a day; return how many rows went."""
     old = now - KEPT
-    return (
-        QueueMinute.objects.filter(minute_at__lt=old).delete()[0] + Pulse.objects.filter(beaten_at__lt=old).delete()[0]
-    )
+    minutes, pulses = QueueMinute.objects.filter(minute_at__lt=old), Pulse.objects.filter(beaten_at__lt=old)
+    return delete_in_parts(minutes) + delete_in_parts(pulses)

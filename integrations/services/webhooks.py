@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import cycle
 from time import monotonic
-from typing import Any
 
 import structlog
 from django.db import OperationalError, transaction
@@ -29,6 +28,7 @@ from integrations.models import (
     WebhookEventKey,
 )
 from integrations.models.webhook import WAITING
+from integrations.retention import delete_in_parts
 from integrations.services.events import TURN
 from integrations.services.leases import EVENTS, is_leased
 
@@ -38,7 +38,6 @@ SPLIT_ATTEMPTS = 5
 DELIVERIES_AT_ONCE = 100
 DELIVERY_DAYS = 7  # the events hold all that a delivery held; a week is for looking at how it came
 HEARD_GRAIN = timedelta(seconds=10)  # a connection's row is not rewritten for each of a hundred deliveries a second
-DELETED_AT_ONCE = 10_000
 NO_ACCOUNT = "No connection to this account exists here. Connect it, and its first sync reads everything anyway."
 DISCONNECTED = "The account is disconnected, so nothing is read from it."
 
@@ -312,11 +311,4 @@ def prune_webhooks(*, now: datetime, retention_days: int) -> int:
     over = now - timedelta(days=retention_days)
     split = Q(processed_at__lt=now - timedelta(days=DELIVERY_DAYS), problem="")
     old = WebhookDelivery.objects.filter(split | Q(processed_at__lt=over))
-    return _delete(old) + _delete(WebhookEventKey.objects.filter(first_seen_at__lt=over))
-
-
-def _delete(rows: QuerySet[Any]) -> int:
-    count = 0
-    while gone := rows.model.objects.filter(pk__in=rows.values("pk")[:DELETED_AT_ONCE]).delete()[0]:
-        count += gone
-    return count
+    return delete_in_parts(old) + delete_in_parts(WebhookEventKey.objects.filter(first_seen_at__lt=over))
