@@ -18,19 +18,20 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import Organization
 from accounts.permissions import Act, may, require
 from crm.models import Deal
-from crm.outcomes import facts_of, key_paths, lacking
 from crm.rule_form import RuleForm, RuleTextForm
 from crm.services.activating import activate, in_force, roll_back
-from crm.services.explaining import PROGRAM, NotTraceable, trace_invoice
+from crm.services.explaining import PROGRAM
 from crm.services.trying import Trial, Tried, check_examples, keep_example, simulate
-from crm.tracing import Traced, Tracer
+from crm.tracing import Tracer
 from integrations.base.errors import IntegrationError
 from integrations.base.registry import get_connector_class
 from invoices.drafts import Missing
-from invoices.models import Invoice, RuleExample, RuleSet, RuleStatus
+from invoices.models import RuleExample, RuleSet, RuleStatus
+from invoices.outcomes import facts_of, key_paths, lacking
 from invoices.rules import Rules, RulesInvalid, write_rules
 from invoices.rules.wording import fits_words
 from invoices.services.ruling import RulesInForce, RulesRefused, active_rules, is_understood, save_draft, version_before
+from invoices.tracing import Traced
 
 DEALS_OFFERED = 30
 LAST_MONTH = timedelta(days=31)
@@ -242,25 +243,6 @@ def rule_simulation(request: HttpRequest, pk: int) -> HttpResponse:
     active = RuleSet.objects.filter(status=RuleStatus.ACTIVE).first()
     context = {"rule_set": rule_set, "found": found, "since": since, "before": active or PROGRAM}
     return render(request, "crm/rule_simulation.html", context)
-
-
-@require_safe
-@require(Act.VIEW)
-def invoice_origins(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show where each value of an invoice comes from."""
-    invoice: Invoice = get_object_or_404(
-        Invoice.objects.select_related("business", "connection", "rule_set", "original"), pk=pk
-    )
-    context: dict[str, Any] = {"invoice": invoice, "deal": _source_of(invoice)}
-    try:
-        context["traced"] = trace_invoice(invoice=invoice)
-    except NotTraceable as problem:
-        context["problem"] = str(problem)
-    return render(request, "crm/origins.html", context)
-
-
-def _source_of(invoice: Invoice) -> Deal | None:
-    return Deal.objects.filter(connection=invoice.connection, external_id=invoice.source_external_id).first()
 
 
 def _organization(request: HttpRequest) -> Organization:

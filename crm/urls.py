@@ -19,5 +19,4 @@ urlpatterns = [
     path("settings/rules/<int:pk>/activate/", rule_views.rule_act, {"act": "activate"}, name="rule_activate"),
     path("settings/rules/<int:pk>/delete/", rule_views.rule_act, {"act": "delete"}, name="rule_delete"),
     path("settings/rules/examples/<int:pk>/delete/", rule_views.example_delete, name="example_delete"),
-    path("invoices/<int:pk>/origins/", rule_views.invoice_origins, name="invoice_origins"),
 ]

@@ -6,9 +6,9 @@ compared, and a sale on which they differ by more than rounding is held and says
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -24,6 +24,7 @@ from pos.records import SaleLineRecord, SaleRecord, Ware, plain
 ZERO, KOBO = Decimal(0), Decimal("0.01")
 PRICE_PLACES = Decimal("0.000001")  # what the document and the database keep of a price
 STANDARD = "STANDARD_VAT"
+SELLERS = "the seller's default"  # stands for a rule where no rule and no tax says anything
 WARE_FACTS = frozenset({"sku", "item", "category"})
 FACTS = ("tax_category", "hsn_code", "product_category", "isic_code", "unit_code", "description")
 WHERE = (
@@ -82,8 +83,10 @@ def _draft(
 ) -> InvoiceDraft:
     with localcontext(EXACT):
         missing = [each for sale in sales for each in _problems(sale, shop)]
-        sold = [_sold(line, shop, sale.sold_at) for sale in sales for line in _billed(sale)]
-        lines = tuple(_line(each) for each in (_together(sold) if together else sold))
+        lines = tuple(
+            _line(_summed(group), "" if together else group[0].line.external_id)
+            for group in sold_in(sales, shop, together=together)
+        )
         missing += _without_category(lines)
         first = min(sale.sold_at for sale in sales)
         draft = InvoiceDraft(
@@ -105,21 +108,33 @@ def _draft(
 
 
 @dataclass(frozen=True, slots=True)
-class _Sold:
+class Sold:
     """Goods or a service as they were sold, once or over a day: quantity and net are sums."""
 
     name: str
     sku: str
-    facts: dict[str, str] = field(hash=False)
+    facts: dict[str, Found]
     quantity: Decimal
     gross: Decimal  # before discounts, where the till's prices are without tax; else the net
     net: Decimal
-    external_id: str
+    sale_id: str
+    line: SaleLineRecord
 
     @property
     def alike(self) -> tuple[object, ...]:
         """Return what goods have in common that stand on one line."""
-        return (self.name, self.sku, *(self.facts[name] for name in FACTS), self.gross == self.net)
+        return (self.name, self.sku, *(self.facts[name].value for name in FACTS), self.gross == self.net)
+
+
+def sold_in(sales: Sequence[SaleRecord], shop: Shop, *, together: bool) -> list[list[Sold]]:
+    """Return what stands on each line: one piece of goods, or all that are alike, in the order of their first sale."""
+    sold = [_sold(line, sale, shop) for sale in sales for line in _billed(sale)]
+    if not together:
+        return [[each] for each in sold]
+    groups: dict[tuple[object, ...], list[Sold]] = {}
+    for each in sold:
+        groups.setdefault(each.alike, []).append(each)
+    return list(groups.values())
 
 
 def _billed(sale: SaleRecord) -> list[SaleLineRecord]:
@@ -127,39 +142,31 @@ def _billed(sale: SaleRecord) -> list[SaleLineRecord]:
     return [line for line in sale.lines if line.kind != "gift_card"]
 
 
-def _sold(line: SaleLineRecord, shop: Shop, sold_at: datetime) -> _Sold:
+def _sold(line: SaleLineRecord, sale: SaleRecord, shop: Shop) -> Sold:
     name = " – ".join(text for text in (line.name, line.variation) if text) or line.external_id
     ware = shop.wares.get(line.catalog_id, Ware(line.sku))
     lookup = _lookup(line, ware)
-    facts = {each: _fact(shop.rules, lookup, each).value for each in FACTS}
-    facts["tax_category"] = facts["tax_category"] or _category_by_tax(line, shop, in_lagos(sold_at).date())
-    words = ", ".join(line.modifiers)
-    facts["description"] = facts["description"] or f"{name} ({words})" * bool(words) or name
+    facts = {each: _fact(shop.rules, lookup, each) for each in FACTS}
+    if not facts["tax_category"].value:
+        facts["tax_category"] = _category_by_tax(line, shop, in_lagos(sale.sold_at).date())
+    if not facts["description"].value:
+        words = ", ".join(line.modifiers)
+        facts["description"] = Found(f"{name} ({words})" * bool(words) or name, "line.name")
     net = line.net_amount
     gross = line.gross_amount if line.gross_amount - line.discount_amount == net else net
-    return _Sold(name, ware.sku, facts, line.quantity, gross, net, line.external_id)
+    return Sold(name, ware.sku, facts, line.quantity, gross, net, sale.external_id, line)
 
 
-def _together(sold: Iterable[_Sold]) -> list[_Sold]:
-    """Return alike goods as one, in the order in which each was first sold."""
-    found: dict[tuple[object, ...], _Sold] = {}
-    for each in sold:
-        before = found.get(each.alike)
-        if before is None:
-            found[each.alike] = replace(each, external_id="")
-        else:
-            found[each.alike] = replace(
-                before,
-                quantity=before.quantity + each.quantity,
-                gross=before.gross + each.gross,
-                net=before.net + each.net,
-            )
-    return list(found.values())
+def _summed(group: Sequence[Sold]) -> Sold:
+    if len(group) == 1:
+        return group[0]
+    quantity, gross, net = (sum((getattr(each, name) for each in group), ZERO) for name in ("quantity", "gross", "net"))
+    return replace(group[0], quantity=quantity, gross=gross, net=net)
 
 
-def _line(sold: _Sold) -> LineDraft:
+def _line(sold: Sold, external_id: str) -> LineDraft:
     quantity, price, discount = _price(sold)
-    facts = sold.facts
+    facts = {name: found.value for name, found in sold.facts.items()}
     words = "" if quantity == sold.quantity else f" ({sold.quantity:f} sold)"
     return LineDraft(
         name=sold.name,
@@ -176,11 +183,11 @@ def _line(sold: _Sold) -> LineDraft:
         service_category=codes.service_category(facts["isic_code"]),
         sku=sold.sku,
         unit_code=facts["unit_code"] or "H87",
-        external_id=sold.external_id,
+        external_id=external_id,
     )
 
 
-def _price(sold: _Sold) -> tuple[Decimal, Decimal, Decimal]:
+def _price(sold: Sold) -> tuple[Decimal, Decimal, Decimal]:
     """Return (quantity, price, discount) that make the net exactly; one of the whole where no price of one does."""
     for whole in (sold.gross, sold.net):
         if sold.quantity > 0:
@@ -205,15 +212,17 @@ def _fact(rules: Rules, lookup: Lookup, name: str) -> Found:
     return by_default(rule, path) if found is NOWHERE and name != "tax_category" else found
 
 
-def _category_by_tax(line: SaleLineRecord, shop: Shop, day: date) -> str:
+def _category_by_tax(line: SaleLineRecord, shop: Shop, day: date) -> Found:
     """Return the category that the till's tax says: the standard rate is VAT, and another rate nobody can tell.
 
     No tax says nothing by itself: there the default of the rules counts, then the seller's.
     """
     rates = {tax.rate for tax in line.taxes}
     if not rates:
-        return by_default(shop.rules.lines.tax_category, "lines.tax_category").value or shop.default_category
-    return STANDARD if rates == {shop.tax.rate_on(STANDARD, day)} and len(line.taxes) == 1 else ""
+        found = by_default(shop.rules.lines.tax_category, "lines.tax_category")
+        return found if found.value else Found(shop.default_category, rule=SELLERS)
+    is_standard = rates == {shop.tax.rate_on(STANDARD, day)} and len(line.taxes) == 1
+    return Found(STANDARD, "line.taxes") if is_standard else NOWHERE
 
 
 def _without_category(lines: Sequence[LineDraft]) -> list[Missing]:

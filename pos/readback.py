@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -59,6 +59,23 @@ def to_record(sale: Sale, key: SaleKey, lines: Iterable[SaleLine]) -> SaleRecord
         lines=tuple(_line(line) for line in lines),
         tenders=tenders_of(sale),
         returns=tuple(_return(row) for row in sale.returns),
+    )
+
+
+def from_snapshot(row: dict[str, Any]) -> SaleRecord:
+    """Return a sale as an invoice's snapshot keeps it, which is without its payload."""
+    amounts = ("total_amount", "tax_amount", "discount_amount", "tip_amount", "rounding_amount")
+    changed = row["source_updated_at"]
+    return SaleRecord(
+        **{
+            **_decimals(row, *amounts),
+            "sold_at": datetime.fromisoformat(row["sold_at"]),
+            "source_updated_at": datetime.fromisoformat(changed) if changed else None,
+            "payload": {},
+            "lines": tuple(_returned_line(each) for each in row["lines"]),
+            "tenders": tuple(TenderRecord(**_decimals(each, "amount", "tip_amount")) for each in row["tenders"]),
+            "returns": tuple(_return(each) for each in row["returns"]),
+        }
     )
 
 

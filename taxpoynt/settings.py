@@ -63,6 +63,12 @@ HELD_SOURCES = {
     "sale": "pos.services.invoicing.retry_held_sales",
     "sales": "pos.services.invoicing.retry_held_batches",
 }
+# Who tells where the values of an invoice of a kind of source come from.
+TRACED_SOURCES = {
+    "deal": "crm.services.explaining.trace_deal",
+    "sale": "pos.services.explaining.trace_sales",
+    "sales": "pos.services.explaining.trace_sales",
+}
 # Who tells what a kind of source asks to be invoiced, for the reconciliation.
 RECONCILED_SOURCES = ["crm.services.asking.deals_between", "pos.services.asking.sales_between"]
 # Who tells what is due in the database, for the health of the queues.

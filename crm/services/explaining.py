@@ -13,15 +13,16 @@ from crm.converters import convert
 from crm.facts import from_snapshot
 from crm.milestones import split
 from crm.models import CensusDifference, Deal, DealVersion
-from crm.outcomes import facts_of
-from crm.tracing import Traced, Tracer
+from crm.tracing import Tracer
 from integrations.base.registry import get_connector_class
 from integrations.models import Quarantine, SyncRun, WebhookEvent
 from invoices.irn import in_lagos
 from invoices.models import Invoice
+from invoices.outcomes import facts_of
 from invoices.paper.screen import Event, history_of, newest_first
 from invoices.rules import RulesInvalid, default_rules
 from invoices.services.law import law_in_force, tax_rules_of
+from invoices.tracing import NotTraceable, Traced
 
 PROGRAM = "the program's own rules"
 VERSIONS, NOTICES = 200, 200  # of one deal; the newest are told
@@ -45,22 +46,8 @@ def explain_deal(*, deal: Deal) -> list[Event]:
     return newest_first(events)
 
 
-class NotTraceable(Exception):
-    """An invoice whose values cannot be traced; `str()` says why."""
-
-
-def trace_invoice(*, invoice: Invoice) -> list[Traced]:
-    """Return where each value of an invoice comes from, by converting the stored snapshot by its rules once more.
-
-    Of a frozen invoice the values are those of its document, of a draft those of the draft. Raises NotTraceable for
-    one that was made from no deal, such as a note, and for one whose rules this program no longer understands.
-    """
-    if invoice.source_kind != "deal" or invoice.type_code != "381":
-        if invoice.source_kind in ("sale", "sales"):
-            raise NotTraceable(
-                _("It was made from a till's sales: their lines, as they were read, are in its snapshot.")
-            )
-        raise NotTraceable(_("It was made from no deal: a note repeats what stands on the invoice that it corrects."))
+def trace_deal(*, invoice: Invoice) -> list[Traced]:
+    """Return where each value of a deal's invoice comes from; raises NotTraceable."""
     name = get_connector_class(invoice.connection.provider).info.name
     try:
         record = from_snapshot(invoice.snapshot)

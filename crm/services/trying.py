@@ -13,7 +13,6 @@ from django_scopes import scope
 from accounts.models import Organization, User
 from crm.facts import from_snapshot, to_snapshot, unread_properties
 from crm.models import Deal
-from crm.outcomes import Difference, compare, facts_of, unmet
 from crm.readback import to_record
 from crm.records import DealRecord
 from crm.services.converting import convert_by_rules
@@ -22,6 +21,7 @@ from integrations.base.registry import get_connector_class
 from invoices.drafts import InvoiceDraft, Seller
 from invoices.irn import in_lagos
 from invoices.models import Business, RuleExample
+from invoices.outcomes import Difference, compare, facts_of, unmet
 from invoices.rules import Found
 from invoices.services.law import law_in_force
 from invoices.services.ruling import RulesInForce, RulesRefused

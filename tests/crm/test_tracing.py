@@ -12,12 +12,13 @@ from accounts.models import Organization, User
 from crm.converters import convert
 from crm.facts import from_snapshot
 from crm.services import activate, sync_deals
-from crm.services.explaining import NotTraceable, trace_invoice
 from crm.tasks import invoice_waiting_deals
 from integrations.models import Connection
 from invoices.models import Invoice, Status
 from invoices.rules import default_rules
+from invoices.services.explaining import trace_invoice
 from invoices.services.ruling import save_draft
+from invoices.tracing import NotTraceable
 from tests.invoices.making import make_business
 from tests.sandbox_process import SandboxProcess
 

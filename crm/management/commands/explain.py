@@ -10,9 +10,11 @@ from django.db.models import Q
 from django_scopes import scope, scopes_disabled
 
 from crm.models import Deal, DealAlias
-from crm.services.explaining import NotTraceable, explain_deal, trace_invoice
+from crm.services.explaining import explain_deal
 from invoices.models import Invoice
 from invoices.paper.screen import Event, history_of, newest_first
+from invoices.services.explaining import trace_invoice
+from invoices.tracing import NotTraceable
 
 
 class Command(BaseCommand):
