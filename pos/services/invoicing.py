@@ -16,10 +16,10 @@ from integrations.base.records import Unreadable
 from integrations.base.registry import get_connector_class
 from integrations.models import Connection, Quarantine
 from integrations.services.quarantine import release, set_aside
-from invoices.drafts import InvoiceDraft
+from invoices.drafts import InvoiceDraft, missing_facts
 from invoices.irn import LAGOS, in_lagos
 from invoices.law import B2C_REPORT_HOURS
-from invoices.models import Business
+from invoices.models import Business, Invoice, Status
 from invoices.services.issuing import Issued, issue_drafts, lock_issuing
 from invoices.services.law import law_in_force
 from invoices.services.ruling import RulesInForce, active_rules
@@ -87,12 +87,18 @@ def retry_held_sales(*, keys: set[tuple[int, str]]) -> set[tuple[int, str]]:
 
 
 def retry_held_batches(*, keys: set[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Make these batches' invoices anew, from the sales that they have, and return them."""
-    batches = SaleBatch.objects.filter(connection_id__in={connection_id for connection_id, _ in keys})
-    found = {(each.connection_id, each.source_id): each.pk for each in batches.select_related("location")}
-    chosen = {key: pk for key, pk in found.items() if key in keys}
-    SaleBatch.objects.filter(pk__in=chosen.values()).update(invoice_due=True)
-    return set(chosen)
+    """Make these batches' invoices anew, from the sales that they have, and return them; what is issued stays."""
+    mine = {"connection_id__in": {connection_id for connection_id, _ in keys}}
+    drafts = Invoice.objects.filter(**mine, source_kind="sales", status=Status.DRAFT)
+    held = set(drafts.values_list("connection_id", "source_external_id", "source_part"))
+    chosen = {
+        batch.pk: (batch.connection_id, batch.source_id)
+        for batch in SaleBatch.objects.filter(**mine).select_related("location")
+        if (batch.connection_id, batch.source_id) in keys
+        and (batch.connection_id, batch.source_id, str(batch.sequence)) in held
+    }
+    SaleBatch.objects.filter(pk__in=chosen).update(invoice_due=True)
+    return set(chosen.values())
 
 
 class Desk:
@@ -171,13 +177,35 @@ class Desk:
             place = Place(self.connection.pk, location.external_id, day, currency)
             for batch in batches_of((_consumer(key, location) for key in keys), self.rule, used={place: used}):
                 if batch.is_complete(self.now):
-                    self._store(batch, location, [by_id[sale.external_id] for sale in batch.sales])
+                    for together in self._apart([by_id[sale.external_id] for sale in batch.sales]):
+                        used += 1
+                        self._store(batch, used, location, together)
 
-    def _store(self, batch: Batch, location: Location, keys: Sequence[SaleKey]) -> None:
+    def _apart(self, keys: Sequence[SaleKey]) -> list[list[SaleKey]]:
+        """Return the sales that can go and those that lack something of their own, each together where there are any.
+
+        Otherwise one dish without a tax category would hold its whole day beyond the law's hours.
+        """
+        found = list(records_of(keys))
+        wares = wares_of(connection=self.connection, sales=[record for _key, record in found])
+        sound: list[SaleKey] = []
+        lacking: list[SaleKey] = []
+        for key, record in found:
+            (lacking if self._lacks(record, self._shop(key.location, wares)) else sound).append(key)
+        return [each for each in (sound, lacking) if each]
+
+    def _lacks(self, record: SaleRecord, shop: Shop) -> bool:
+        try:
+            missing = missing_facts(sale_to_draft(record, shop), self.seller)
+        except Exception:  # what breaks our converter must not hold back the others; its batch says so
+            return True
+        return any(not fact.field.startswith("seller") for fact in missing)
+
+    def _store(self, batch: Batch, sequence: int, location: Location, keys: Sequence[SaleKey]) -> None:
         row = SaleBatch.objects.create(
             organization=self.organization, connection=self.connection, location=location, day=batch.place.day,
-            currency=batch.place.currency, sequence=batch.sequence, total_amount=batch.total, due_at=batch.due_at,
-            closed_at=self.now,
+            currency=batch.place.currency, sequence=sequence, total_amount=sum(key.total_amount for key in keys),
+            due_at=batch.due_at, closed_at=self.now,
         )  # fmt: skip
         SaleKey.objects.filter(pk__in=[key.pk for key in keys]).update(batch=row, invoice_due=False)
 

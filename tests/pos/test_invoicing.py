@@ -87,6 +87,26 @@ def test_a_sale_that_comes_late_is_on_a_batch_of_its_own_number(till: Connection
     ]  # fmt: skip
 
 
+def test_sales_that_lack_something_are_held_together_and_hold_back_no_other_of_their_day(till: Connection) -> None:
+    use_rules(till, BY_DAY)
+    whole = [sale_of(sold_at=YESTERDAY) for _ in range(3)]
+    lacking = [sale_of(line_of("500.00", sku="BK-7"), sold_at=YESTERDAY) for _ in range(2)]
+    save_sales(connection=till, records=[lacking[0], *whole, lacking[1]])
+    invoice_due_sales(connection=till)
+    went, held = invoices()
+    assert (went.status, went.payable_amount, went.source_part) == (Status.READY, Decimal("3225.00"), "1")
+    assert (held.status, held.source_part, [each["field"] for each in held.missing]) == (
+        Status.DRAFT, "2", ["sale.tax"],
+    )  # fmt: skip
+    assert [batch.total_amount for batch in SaleBatch.objects.order_by("sequence")] == [3225, 1000]
+    use_rules(till, {**BY_DAY, "lines": {"tax_category": {"cases": [{"like": "BK-*", "value": "EXEMPTED"}]}}})
+    apply_rules()
+    invoice_due_sales(connection=till)
+    held.refresh_from_db()
+    assert (held.status, held.payable_amount) == (Status.READY, Decimal("1000.00"))
+    assert Invoice.objects.count() == 2
+
+
 def test_the_first_sale_of_the_night_closes_its_batch_inside_the_law_s_hours(
     till: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
