@@ -48,9 +48,10 @@ class CatalogObjectAdmin(EvidenceAdmin):
     """What price lists say of the goods that were sold."""
 
     list_display = ("name", "kind", "sku", "organization", "connection")
-    list_filter = (organizations(), "kind")
+    list_filter = (organizations(),)
+    sortable_by = ()
     list_select_related = ("organization", "connection")
-    search_fields = ("external_id",)
+    search_fields = ("external_id__exact",)
     fields = (
         "organization", "connection", "external_id", "kind", "name", "sku", "parent_external_id", "source_updated_at",
     )  # fmt: skip
@@ -63,8 +64,10 @@ class CustomerAdmin(EvidenceAdmin):
 
     list_display = ("name", "organization", "connection", "filled_at")
     list_filter = (organizations(),)
+    ordering = ("-pk",)
+    sortable_by = ()
     list_select_related = ("organization", "connection")
-    search_fields = ("external_id", "name")
+    search_fields = ("external_id__exact",)
     fields = (
         "organization", "connection", "external_id", "name", "email", "telephone", "street", "city", "postal_zone",
         "country", "source_updated_at", "facts", "filled_at", "filled_by",
@@ -211,9 +214,9 @@ class DayCloseAdmin(EvidenceAdmin):
     """The close of shops' days."""
 
     list_display = ("day", "location", "organization", "side", "show_till", "show_reported", "show_state")
-    list_filter = (organizations(), "side")
+    list_filter = (organizations(), "day")
+    sortable_by = ("day",)
     list_select_related = ("organization", "location")
-    date_hierarchy = "day"
     fields = (
         "organization", "location", "day", "side", "currency", "show_till", "stored_amount", "invoiced_amount",
         "show_reported", "named_amount", "open_count", "fetched_count", "read_at", "first_closed_at", "closed_at",
@@ -242,11 +245,12 @@ class TerminalPaymentAdmin(EvidenceAdmin):
     """Payments that terminals took, and the invoice that each pays."""
 
     list_display = (
-        "reference", "organization", "connection", "paid_at", "show_amount", "show_state", "invoice", "matched_by",
+        "reference", "organization", "connection", "made_at", "show_amount", "show_state", "invoice", "matched_by",
     )  # fmt: skip
-    list_filter = (organizations(), ProviderOfConnectionFilter, "state", "matched_by", "is_decided", "made_at")
+    list_filter = (organizations(), "state", "made_at")
+    sortable_by = ("made_at",)
     list_select_related = ("organization", "connection", "invoice")
-    search_fields = ("reference__exact", "external_id__exact", "invoice__number__exact")
+    search_fields = ("reference__exact", "external_id__exact")
     fields = (
         "organization", "connection", "external_id", "reference", "terminal_id", "named", "show_state", "show_amount",
         "refunded_amount", "made_at", "paid_at", "read_at", "invoice", "matched_by", "match_reason", "matched_at",
@@ -276,7 +280,8 @@ class SaleReturnAdmin(EvidenceAdmin):
     list_display = ("sale", "source_external_id", "organization", "show_amount", "show_state")
     list_filter = (organizations(), "note_due")
     list_select_related = ("organization", "sale", "note")
-    search_fields = ("source_external_id__exact", "sale__external_id__exact")
+    sortable_by = ()
+    search_fields = ("source_external_id__exact",)
     fields = ("organization", "connection", "sale", "source_external_id", "show_amount", "note", "note_problem")
     readonly_fields = fields
 

@@ -33,7 +33,7 @@ STEPS = {
 def closes(request: HttpRequest) -> HttpResponse:
     """List closed and open days, the latest first."""
     rows = DayClose.objects.filter(side="sold").select_related("location").defer("differences")
-    page = read_page(rows.order_by("-day", "location", "pk"), request.GET.get("page", ""))
+    page = read_page(rows.order_by("-day", "location", "currency"), request.GET.get("page", ""))
     context = {"page": page, "shops": Location.objects.filter(is_chosen=True).order_by("name", "pk"), "day": _today()}
     return render(request, "pos/closes.html", context)
 

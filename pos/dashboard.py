@@ -278,8 +278,9 @@ def _lags(begin: datetime) -> tuple[timedelta | None, timedelta | None]:
 
     Those that a till kept back without a network are left out: that is no lateness of ours.
     """
-    last = Sale.objects.filter(sold_at__gte=begin, state=SaleState.COMPLETED, is_offline=False).order_by(
-        "-sold_at", "-pk"
-    )[:LOOKED_AT]
+    today = {"sold_at__gte": begin, "sold_at__lt": begin + timedelta(days=1)}
+    last = Sale.objects.filter(**today, state=SaleState.COMPLETED, is_offline=False).order_by("-sold_at", "-pk")[
+        :LOOKED_AT
+    ]
     lags = sorted(stored - sold for sold, stored in last.values_list("sold_at", "stored_at"))
     return (lags[len(lags) // 2], lags[-1]) if lags else (None, None)

@@ -77,7 +77,13 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-day", "location", "-side", "currency"],
-                "indexes": [models.Index(fields=["organization", "-day", "location"], name="close_list")],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("side", "sold")),
+                        fields=["organization", "-day", "location", "currency"],
+                        name="close_list",
+                    )
+                ],
                 "constraints": [
                     models.UniqueConstraint(fields=("location", "day", "side", "currency"), name="one_close_per_day"),
                     models.CheckConstraint(

@@ -62,7 +62,12 @@ class DayClose(models.Model):
                 name="a_closed_day_has_nothing_open",
             ),
         ]
-        indexes = [models.Index(fields=["organization", "-day", "location"], name="close_list")]
+        indexes = [
+            models.Index(
+                fields=["organization", "-day", "location", "currency"], condition=Q(side="sold"), name="close_list"
+            ),
+            models.Index(fields=["-day", "location", "-side", "currency"], name="close_newest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.location}, {self.day}"

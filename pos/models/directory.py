@@ -46,7 +46,7 @@ class CatalogObject(models.Model):
         verbose_name_plural = _("price lists")
         ordering = ["-pk"]
         constraints = [
-            models.UniqueConstraint(fields=["connection", "external_id"], name="one_catalog_object_per_id"),
+            models.UniqueConstraint(fields=["external_id", "connection"], name="one_catalog_object_per_id"),
             models.CheckConstraint(condition=Q(kind__in=CatalogKind.values), name="catalog_kind_known"),
         ]
 
@@ -82,7 +82,7 @@ class Customer(models.Model):
 
     class Meta:
         ordering = ["name", "pk"]
-        constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="one_customer_per_id")]
+        constraints = [models.UniqueConstraint(fields=["external_id", "connection"], name="one_customer_per_id")]
         indexes = [
             models.Index(fields=["organization", "name", "id"], name="customer_list"),
             models.Index(fields=["connection"], condition=Q(filled_at__isnull=False), name="customer_with_tin"),

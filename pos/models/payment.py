@@ -114,6 +114,9 @@ class TerminalPayment(models.Model):
         ]
         indexes = [
             models.Index(fields=["organization", "-made_at", "-id"], name="payment_list"),
+            models.Index(fields=["-made_at", "-id"], name="payment_newest"),
+            models.Index(fields=["reference"], name="payment_by_reference"),
+            models.Index(fields=["external_id"], name="payment_by_external_id"),
             models.Index(
                 fields=["organization", "-made_at", "-id"],
                 condition=Q(state="succeeded", invoice=None, is_decided=False) | ~Q(problem=""),

@@ -102,7 +102,10 @@ class SaleReturn(models.Model):
                 condition=Q(note_due=False) | Q(note__isnull=True), name="a_credited_return_is_not_due"
             ),
         ]
-        indexes = [models.Index(fields=["connection"], condition=Q(note_due=True), name="return_due")]
+        indexes = [
+            models.Index(fields=["connection"], condition=Q(note_due=True), name="return_due"),
+            models.Index(fields=["source_external_id"], name="return_of_sale"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.sale} ← {self.source_external_id}"

@@ -1,4 +1,4 @@
-"""Every list of sales, refunds and batches that somebody can ask for: who asks, and which address."""
+"""Every list of what tills and terminals bring that somebody can ask for: who asks, and which address."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 PAGE, API = "/sales/", "/api/v1/sales/"
 SALES, REFUNDS, BATCHES = "/admin/pos/sale/", "/admin/pos/refund/", "/admin/pos/salebatch/"
+
+
+CLOSES, PAYMENTS, RETURNS = "/admin/pos/dayclose/", "/admin/pos/terminalpayment/", "/admin/pos/salereturn/"
+CUSTOMERS, GOODS = "/admin/pos/customer/", "/admin/pos/catalogobject/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,40 @@ LISTS = (
     Listed("batches: oldest first", BATCHES, "o=2"),
     Listed("batches: an organization's", BATCHES, "organization__id__exact={organization}"),
     Listed("batches: of a day", BATCHES, "day__gte={day}&day__lt={next_day}"),
+    Listed("page: the day as it goes", "/sales/today/", months=2),
+    Listed("page: closed days", "/sales/close/", months=0),
+    Listed("page: closed days, second", "/sales/close/", "page=2", months=0),
+    Listed("page: businesses", "/sales/customers/", months=0),
+    Listed("page: businesses, second", "/sales/customers/", "page=2", months=0),
+    Listed("page: payments", "/payments/", months=0),
+    Listed("page: payments matched", "/payments/", "show=matched", months=0),
+    Listed("page: all payments", "/payments/", "show=all", months=0),
+    Listed("page: all payments, second", "/payments/", "show=all&page=2", months=0),
+    Listed("page: a payment's reference", "/payments/", "q=T-{sale}", months=0),
+    Listed("page: no such payment", "/payments/", "q=nothing", months=0),
+    Listed("closes: all", CLOSES, months=0),
+    Listed("closes: oldest first", CLOSES, "o=1", months=0),
+    Listed("closes: an organization's", CLOSES, "organization__id__exact={organization}", months=0),
+    Listed("closes: of a day", CLOSES, "day__gte={day}&day__lt={next_day}", months=0),
+    Listed("payments: all", PAYMENTS, months=0),
+    Listed("payments: second", PAYMENTS, "p=2", months=0),
+    Listed("payments: oldest first", PAYMENTS, "o=3", months=0),
+    Listed("payments: an organization's", PAYMENTS, "organization__id__exact={organization}", months=0),
+    Listed("payments: paid", PAYMENTS, "state__exact=succeeded", months=0),
+    Listed("payments: of a day", PAYMENTS, "made_at__gte={day}+00:00Z&made_at__lt={next_day}+00:00Z", months=0),
+    Listed("payments: a reference", PAYMENTS, "q=T-{sale}", months=0),
+    Listed("payments: no such", PAYMENTS, "q=nothing", months=0),
+    Listed("returns: all", RETURNS, months=0),
+    Listed("returns: an organization's", RETURNS, "organization__id__exact={organization}", months=0),
+    Listed("returns: due", RETURNS, "note_due__exact=1", months=0),
+    Listed("returns: of a sale", RETURNS, "q={sale}", months=0),
+    Listed("returns: no such", RETURNS, "q=nothing", months=0),
+    Listed("customers: all", CUSTOMERS, months=0),
+    Listed("customers: an organization's", CUSTOMERS, "organization__id__exact={organization}", months=0),
+    Listed("customers: an id", CUSTOMERS, "q=customer-77", months=0),
+    Listed("goods: all", GOODS, months=0),
+    Listed("goods: an organization's", GOODS, "organization__id__exact={organization}", months=0),
+    Listed("goods: an id", GOODS, "q=goods-77", months=0),
     Listed("batches: due", BATCHES, "invoice_due__exact=1"),
     Listed("batches: not due", BATCHES, "invoice_due__exact=0"),
 )

@@ -24,6 +24,7 @@ DAYS = 730
 SHOPS = 3  # of the biggest five; the others have one
 TABLES = (
     "pos_salebatch", "pos_salekey", "pos_sale", "pos_saleline", "pos_salepayment", "pos_refund", "pos_salereturn",
+    "pos_dayclose", "pos_terminalpayment", "pos_customer", "pos_catalogobject",
 )  # fmt: skip
 # What PostgreSQL remembers of these tables from other tests would make a join with them look rare.
 OWNERS = ("accounts_organization", "integrations_connection", "pos_location")
@@ -81,6 +82,36 @@ REFUNDS = """INSERT INTO pos_refund (organization_id, connection_id, location_id
         id %% 1000 = 25, ''
     FROM pos_salekey WHERE id BETWEEN %(base)s + %(from)s AND %(base)s + %(to)s AND id %% 1000 < %(refunds)s
     ORDER BY id"""
+
+
+CLOSES = """INSERT INTO pos_dayclose (organization_id, connection_id, location_id, day, side, currency, till_count,
+    till_amount, stored_count, stored_amount, invoiced_count, invoiced_amount, reported_count, reported_amount,
+    named_amount, differences, open_count, fetched_count, read_at, first_closed_at, closed_at)
+    SELECT organization_id, connection_id, location, day, side, 'NGN', 9, 100000, 9, 100000, 9, 100000, 9, 100000, 0,
+        jsonb_build_array(repeat('x', 400)), 0, 0, day + interval '27 hours', day + interval '27 hours',
+        day + interval '27 hours'
+    FROM (SELECT %(first)s::date + n AS day FROM generate_series(0, %(days)s - 1) AS n) AS each, till,
+        unnest(locations) AS location, unnest(ARRAY['sold', 'back']) AS side ORDER BY day"""
+# Every fourth sale was paid at a terminal; one in fifty of them needs a person.
+TERMINALS = """INSERT INTO pos_terminalpayment (organization_id, connection_id, external_id, reference, terminal_id,
+    named, state, currency, amount, refunded_amount, made_at, paid_at, read_at, matched_by, match_reason, is_decided,
+    is_kept, why_not, problem, history)
+    SELECT organization_id, connection_id, 'pay-' || external_id, 'T-' || external_id, '', '[]', 'succeeded', currency,
+        total_amount, 0, sold_at, sold_at, sold_at, '', '', id %% 200 <> 0, false, '', '',
+        jsonb_build_array(repeat('x', 400))
+    FROM pos_salekey WHERE id BETWEEN %(base)s + %(from)s AND %(base)s + %(to)s AND id %% 4 = 0 ORDER BY id"""
+RETURNS = """INSERT INTO pos_salereturn (organization_id, connection_id, sale_id, source_external_id, amount, note_due,
+    note_problem)
+    SELECT organization_id, connection_id, id, external_id, 500, id %% 5000 = 0, repeat('x', 200)
+    FROM pos_salekey WHERE id BETWEEN %(base)s + %(from)s AND %(base)s + %(to)s AND id %% 2 = 0 ORDER BY id"""
+CUSTOMERS = """INSERT INTO pos_customer (organization_id, connection_id, external_id, name, email, telephone, street,
+    city, postal_zone, country, facts)
+    SELECT organization_id, connection_id, 'customer-' || n, 'Buyer ' || md5(n::text), '', '', '', '', '', 'NG', '{}'
+    FROM generate_series(1, 10000) AS n JOIN till ON n %% 10000 >= low AND n %% 10000 < high"""
+GOODS = """INSERT INTO pos_catalogobject (organization_id, connection_id, external_id, kind, name, sku,
+    parent_external_id)
+    SELECT organization_id, connection_id, 'goods-' || n, 'variation', 'Bowl ' || n, 'BOWL-' || n, ''
+    FROM generate_series(1, 10000) AS n JOIN till ON n %% 10000 >= low AND n %% 10000 < high"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +177,13 @@ def fill(rows: int, refunds: int = 30) -> list[Till]:
             "facts": _facts(),
             "refunds": refunds,
         }
-        cursor.execute(BATCHES, given)
+        for statement in (BATCHES, CLOSES, CUSTOMERS, GOODS):
+            cursor.execute(statement, given)
         cursor.execute("SELECT nextval('pos_salekey_id_seq')")
         given["base"] = cursor.fetchone()[0]
         for part in range(SLICES):
             bounds = {"from": rows * part // SLICES, "to": rows * (part + 1) // SLICES - 1}
-            for statement in (KEYS, SALES, LINES, PAYMENTS, REFUNDS):
+            for statement in (KEYS, SALES, LINES, PAYMENTS, REFUNDS, TERMINALS, RETURNS):
                 cursor.execute(statement, given | bounds)
         cursor.execute("SELECT setval('pos_salekey_id_seq', %s)", [given["base"] + rows])
         for table in (*TABLES, *OWNERS):

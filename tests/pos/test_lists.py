@@ -20,7 +20,17 @@ from django.test.utils import CaptureQueriesContext
 from django_scopes import scopes_disabled
 
 from accounts.models import Role
-from pos.models import Refund, Sale, SaleBatch, SaleKey
+from pos.models import (
+    CatalogObject,
+    Customer,
+    DayClose,
+    Refund,
+    Sale,
+    SaleBatch,
+    SaleKey,
+    SaleReturn,
+    TerminalPayment,
+)
 from tests.factories import make_member, make_user
 from tests.pages.conftest import MODEL_BACKEND
 from tests.pos.lists import LISTS, Listed
@@ -31,14 +41,12 @@ pytestmark = pytest.mark.django_db  # which has the database made; the rows are 
 ROWS, REFUNDS, COUNTED = 120_000, 150, 100
 PART = 0.25  # of the cost of reading the whole table, which is what a list must stay below
 FELT = 1.2  # times the cost with all indexes: from there on a list misses one
-READ = re.compile(r'FROM "(pos_(?:sale|refund|salebatch|salekey))"')
-OF_WORKERS = {"sale_due", "sale_of_location", "refund_without_sale"}
-INDEXES = [
-    index.name
-    for model in (Sale, Refund, SaleBatch, SaleKey)
-    for index in model._meta.indexes
-    if index.name not in OF_WORKERS
-]
+READ = re.compile(
+    r'FROM "?(pos_(?:sale|refund|salebatch|salekey|dayclose|terminalpayment|salereturn|customer|catalogobject))\b'
+)
+OF_WORKERS = {"sale_due", "sale_of_location", "refund_without_sale", "payment_unmatched", "customer_with_tin"}
+MODELS = (Sale, Refund, SaleBatch, SaleKey, DayClose, TerminalPayment, SaleReturn, Customer, CatalogObject)
+INDEXES = [index.name for model in MODELS for index in model._meta.indexes if index.name not in OF_WORKERS]
 
 Statements = dict[Listed, list[str]]
 
