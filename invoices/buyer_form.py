@@ -46,7 +46,7 @@ class BuyerForm(forms.Form):
 
 def _refusal(name: str, value: str) -> Any:
     if name == "tin":
-        return _("A TIN has 5 to 20 characters, as on your tax certificate.")
+        return _("A TIN has 5 to 20 characters, as on the tax certificate.")
     if name == "email":
         return _("That is no e-mail address.")
     return _("That is too short or too long for the tax authority.")

@@ -1,16 +1,18 @@
-"""The monitors' two questions, answered before anything else, and the looser content policy of the admin's theme."""
+"""The monitors' two questions, answered before all else; what goes for whole parts of the addresses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
 from taxpoynt.health import healthz, readyz
 
 HEALTH = {"/healthz": healthz, "/readyz": readyz}
 RELAXED_PREFIXES = ("/admin/", "/api/")
+OTHERS_PREFIXES = ("/admin/", "/connect/", "/oauth/")
 
 
 class HealthMiddleware:
@@ -36,3 +38,17 @@ class RelaxedPolicyMiddleware:
         if request.path.startswith(RELAXED_PREFIXES):
             response._csp_update = settings.CONTENT_SECURITY_POLICY_ADMIN  # type: ignore[attr-defined]
         return response
+
+
+class NullByteMiddleware:
+    """Refuses a NUL byte in an address where other packages' code would hand it to PostgreSQL, which takes none."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request; raises BadRequest."""
+        asked = request.path + "?" + request.META.get("QUERY_STRING", "")
+        if request.path.startswith(OTHERS_PREFIXES) and ("\x00" in asked or "%00" in asked):
+            raise BadRequest("A NUL byte in the address.")
+        return self.get_response(request)
