@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import Organization, Role
 from integrations.models import Connection
 from invoices.irn import in_lagos
-from invoices.models import Invoice, Status
+from invoices.models import Business, Invoice, Status
 from invoices.services.explaining import trace_invoice
 from invoices.tracing import NotTraceable, Traced
 from pos.models import CatalogObject
@@ -101,6 +101,13 @@ def test_a_tax_category_is_the_tills_tax_or_what_a_rule_says_of_the_price_list(t
     rule = tracer["lines.2.tax_category"]
     assert rule.origin == "Version 1: lines.tax_category pattern YAM*, by Square, line property sku"
     assert rule.given == "YAM-1"
+
+
+def test_a_tax_category_that_neither_rule_nor_tax_says_is_the_sellers(till: Connection) -> None:
+    Business.objects.update(default_tax_category="EXEMPTED")
+    tracer = traced_draft(made(till, sale_of(line_of("500.00", name="Yam"))))
+    category = tracer["lines.1.tax_category"]
+    assert (category.value, category.origin) == ("EXEMPTED", "your business profile")
 
 
 def traced_draft(invoice: Invoice) -> dict[str, Traced]:
