@@ -18,6 +18,6 @@ def trace_invoice(*, invoice: Invoice) -> list[Traced]:
     """
     path = settings.TRACED_SOURCES.get(invoice.source_kind)
     if path is None or invoice.type_code != "381":
-        raise NotTraceable(_("It was made from no deal: a note repeats what stands on the invoice that it corrects."))
+        raise NotTraceable(_("A note repeats what stands on the invoice that it corrects."))
     traced: list[Traced] = import_string(path)(invoice=invoice)
     return traced

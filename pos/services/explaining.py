@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integrations.base.registry import get_connector_class
-from invoices.drafts import InvoiceDraft
+from invoices.drafts import InvoiceDraft, PartyDraft, Seller
 from invoices.irn import in_lagos
 from invoices.models import Invoice
 from invoices.outcomes import facts_of
@@ -21,7 +21,6 @@ from pos.converters import Shop, batch_to_draft, sale_to_draft
 from pos.models import Location
 from pos.readback import from_snapshot
 from pos.records import SaleRecord, Ware
-from pos.services.directory import buyers_of
 from pos.tracing import SaleTracer
 
 PROGRAM = "the program's own rules"
@@ -32,13 +31,14 @@ def trace_sales(*, invoice: Invoice) -> list[Traced]:
 
     Raises NotTraceable for one that this program reads otherwise now.
     """
-    seller = invoice.business.as_seller() if invoice.business else None
+    seller = _seller(invoice)
     law = law_in_force([invoice.source_currency or invoice.currency])
     try:
+        made = InvoiceDraft.from_json(invoice.draft, invoice.snapshot)
         sales = [from_snapshot(row) for row in invoice.snapshot["sales"]]
         shop = _shop(invoice, sales, seller.default_tax_category if seller else "")
-        draft = _draft(invoice, sales, shop)
-        if len(draft.lines) != invoice.lines.count():
+        draft = _draft(invoice, sales, shop, made.buyer)
+        if draft.lines != made.lines:
             raise ValueError("It has other lines now.")
     except (RulesInvalid, KeyError, TypeError, ValueError, ArithmeticError) as problem:
         raise NotTraceable(_("What it was made from is kept, but this program reads it otherwise now.")) from problem
@@ -46,6 +46,13 @@ def trace_sales(*, invoice: Invoice) -> list[Traced]:
     if invoice.document is not None:
         return tracer.of_document(json.loads(invoice.document, parse_float=Decimal, parse_int=Decimal))
     return tracer.of_facts(facts_of([draft], seller, law, in_lagos(timezone.now()).date()))
+
+
+def _seller(invoice: Invoice) -> Seller | None:
+    """Return the seller as it was when the invoice was made, of a draft as it is."""
+    if invoice.seller_version is not None:
+        return Seller.from_json(invoice.seller_version.content)
+    return invoice.business.as_seller() if invoice.business else None
 
 
 def _shop(invoice: Invoice, sales: list[SaleRecord], default_category: str) -> Shop:
@@ -64,9 +71,8 @@ def _shop(invoice: Invoice, sales: list[SaleRecord], default_category: str) -> S
     )
 
 
-def _draft(invoice: Invoice, sales: list[SaleRecord], shop: Shop) -> InvoiceDraft:
+def _draft(invoice: Invoice, sales: list[SaleRecord], shop: Shop, buyer: PartyDraft | None) -> InvoiceDraft:
     if invoice.source_kind == "sale":
-        buyer = buyers_of(connection=invoice.connection).get(sales[0].customer_external_id)
-        return sale_to_draft(sales[0], shop, buyer if invoice.kind == "B2B" else None)
+        return sale_to_draft(sales[0], shop, buyer)
     day = date.fromisoformat(invoice.source_external_id.rsplit(":", 2)[1])
     return batch_to_draft(sales, shop, source_id=invoice.source_external_id, part=invoice.source_part, day=day)

@@ -147,11 +147,21 @@ def test_a_snapshot_makes_the_same_sale_again(till: Connection) -> None:
     assert again.sold_at == sale.sold_at
 
 
-def test_an_invoice_with_another_number_of_lines_than_it_would_have_now_is_not_traced(till: Connection) -> None:
+@pytest.mark.parametrize("change", [{"quantity": "3"}, {"name": "Another bowl"}, {"total_amount": "2.15"}])
+def test_an_invoice_that_would_come_out_otherwise_now_is_not_traced(till: Connection, change: dict[str, str]) -> None:
     invoice = made(till, sale_of())
-    invoice.snapshot["sales"][0]["lines"] *= 2
+    invoice.snapshot["sales"][0]["lines"][0] |= change
     with pytest.raises(NotTraceable):
         trace_invoice(invoice=invoice)
+
+
+def test_another_default_of_the_seller_since_changes_no_trace(till: Connection) -> None:
+    Business.objects.update(default_tax_category="ZERO_VAT")
+    invoice = made(till, sale_of(line_of("500.00", name="Yam", sku="", catalog_id="")))
+    assert invoice.missing == []
+    Business.objects.update(default_tax_category="EXEMPTED")
+    invoice.refresh_from_db()
+    assert traced_draft(invoice)["lines.1.tax_category"].value == "ZERO_VAT"
 
 
 def test_the_page_and_the_command_tell_it(till: Connection, capsys: Any) -> None:
