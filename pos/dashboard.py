@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection as database
 from django.db import models
-from django.db.models import Count, Min
+from django.db.models import Count, F, Min
 from django.utils import timezone
 
 from accounts.models import Organization
@@ -148,10 +148,14 @@ class Hearing:
     broken: list[Connection]
 
     @property
+    def usual_words(self) -> str:
+        """Return the usual lag as people say it."""
+        return _words(self.usual_lag)
+
+    @property
     def longest_words(self) -> str:
         """Return the longest lag as people say it."""
-        lag = self.longest_lag or timedelta()
-        return f"{lag.total_seconds():.1f} s" if lag < timedelta(minutes=1) else in_words(lag)
+        return _words(self.longest_lag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,14 +277,19 @@ def _hearing(begin: datetime, now: datetime) -> Hearing:
     )
 
 
+def _words(lag: timedelta | None) -> str:
+    lag = lag or timedelta()
+    return f"{lag.total_seconds():.1f} s" if lag < timedelta(minutes=2) else in_words(lag)
+
+
 def _lags(begin: datetime) -> tuple[timedelta | None, timedelta | None]:
     """Return how long after their sale today's last sales were stored, (the median, the longest).
 
-    Those that a till kept back without a network are left out: that is no lateness of ours.
+    Those from before their till was connected, and those that a till kept back without a network, are left out: that
+    is no lateness of ours.
     """
     today = {"sold_at__gte": begin, "sold_at__lt": begin + timedelta(days=1)}
-    last = Sale.objects.filter(**today, state=SaleState.COMPLETED, is_offline=False).order_by("-sold_at", "-pk")[
-        :LOOKED_AT
-    ]
+    heard = {"state": SaleState.COMPLETED, "is_offline": False, "sold_at__gte": F("connection__created_at")}
+    last = Sale.objects.filter(**today).filter(**heard).order_by("-sold_at", "-pk")[:LOOKED_AT]
     lags = sorted(stored - sold for sold, stored in last.values_list("sold_at", "stored_at"))
     return (lags[len(lags) // 2], lags[-1]) if lags else (None, None)

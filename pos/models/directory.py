@@ -33,7 +33,7 @@ class CatalogObject(models.Model):
     external_id = models.CharField(max_length=192)
     kind = models.CharField(max_length=20, choices=CatalogKind.choices)
     name = models.TextField(blank=True)
-    sku = models.TextField(blank=True)
+    sku = models.TextField(_("SKU"), blank=True)
     parent_external_id = models.CharField(
         max_length=192, blank=True, help_text=_("A variation's item, an item's category.")
     )
@@ -42,8 +42,8 @@ class CatalogObject(models.Model):
     objects = ScopedManager(organization="organization")
 
     class Meta:
-        verbose_name = _("entry of a price list")
-        verbose_name_plural = _("price lists")
+        verbose_name = _("price list entry")
+        verbose_name_plural = _("price list entries")
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(fields=["external_id", "connection"], name="one_catalog_object_per_id"),

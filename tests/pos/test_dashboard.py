@@ -207,14 +207,15 @@ def test_refunds_of_today_are_told_by_how_far_they_are(till: Connection) -> None
     assert (found.refunded, found.refunds_pending) == (Sum(1, Decimal("1075.00")), Sum(1, Decimal(5)))
 
 
-def test_how_late_we_hear_is_told_without_what_a_till_kept_back(till: Connection) -> None:
+def test_how_late_we_hear_is_told_without_what_a_till_kept_back_or_was_there_before_it(till: Connection) -> None:
     now = timezone.now()
     lags = {"a": 1, "b": 2, "c": 9}
     save_sales(connection=till, records=[sale_of(external_id=each, sold_at=now) for each in lags])
     save_sales(connection=till, records=[sale_of(external_id="late", sold_at=now, is_offline=True)])
+    save_sales(connection=till, records=[sale_of(external_id="old", sold_at=till.created_at - timedelta(seconds=1))])
     for external_id, seconds in lags.items():
         Sale.objects.filter(external_id=external_id).update(stored_at=now + timedelta(seconds=seconds))
-    Sale.objects.filter(external_id="late").update(stored_at=now + timedelta(hours=30))
+    Sale.objects.filter(external_id__in=["late", "old"]).update(stored_at=now + timedelta(hours=30))
     hearing = today(organization=till.organization).hearing
     assert (hearing.usual_lag, hearing.longest_lag) == (timedelta(seconds=2), timedelta(seconds=9))
 
