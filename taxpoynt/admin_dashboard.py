@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.models import Deal
 from integrations.base.registry import connector_classes
-from integrations.models import Connection, ConnectionStatus, Health, Quarantine, RunStatus, SyncRun
+from integrations.models import Connection, ConnectionStatus, Health, Quarantine, RunStatus, SyncRun, WebhookDelivery
 from integrations.queue_views import RIGHT
 from invoices.models import Business, Invoice, Status
 
@@ -209,6 +209,11 @@ def _trouble() -> list[Figure]:
             _("Records in quarantine"),
             Quarantine.objects.filter(resolved_at=None).count(),
             f"{reverse('admin:integrations_quarantine_changelist')}?resolved_at__isempty=1",
+        ),
+        _needing(
+            _("Notices that could not be read"),
+            WebhookDelivery.objects.exclude(problem="").count(),
+            f"{reverse('admin:integrations_webhookdelivery_changelist')}?problem__isempty=0",
         ),
         _needing(
             _("Sync runs that failed"),

@@ -38,6 +38,7 @@ class WebhookDelivery(models.Model):
         indexes = [
             models.Index(fields=["id"], condition=Q(processed_at__isnull=True), name="delivery_waiting"),
             models.Index(fields=["processed_at"], name="delivery_processed"),
+            models.Index(fields=["id"], condition=~Q(problem=""), name="delivery_with_problem"),
         ]
 
     def __str__(self) -> str:

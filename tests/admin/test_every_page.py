@@ -137,6 +137,7 @@ def test_the_first_page_counts_what_waits_over_all_organizations(world: World, s
     assert counted["Invoices held: facts are missing"] == 1
     assert counted["Invoices ready"] == 1
     assert counted["Records in quarantine"] == 1
+    assert counted["Notices that could not be read"] == 1
     assert "Next sunset: HubSpot supports OAuth 2026-03 for" in answer.content.decode()
     for figure in answer.context["figures"]:
         listed = staff.get(figure.url)
