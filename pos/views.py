@@ -16,7 +16,7 @@ from integrations.models import Connection
 from pos.dashboard import today as day_so_far
 from pos.forms import SaleFilter
 from pos.listing import add_invoices
-from pos.models import Location, Refund, RefundState, Sale, SaleKey, SaleReturn, SaleState
+from pos.models import Customer, Location, Refund, RefundState, Sale, SaleKey, SaleReturn, SaleState
 from pos.readback import tenders_of
 from pos.services.crediting import invoice_of
 from pos.services.locations import ChoiceRefused, choose_locations
@@ -66,6 +66,9 @@ def sale(request: HttpRequest, pk: int) -> HttpResponse:
         "tenders": tenders_of(found),
         "lines": found.lines.filter(sold_at=found.sold_at),
         "invoice": invoice_of(key),
+        "customer": Customer.objects.filter(
+            connection=found.connection_id, external_id=found.customer_external_id
+        ).first(),
         "exchanged": SaleReturn.objects.filter(sale=key).select_related("note"),
         "refunds": Refund.objects.filter(sale=key).exclude(state=RefundState.FAILED),
     }

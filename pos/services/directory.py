@@ -10,7 +10,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import User
-from integrations.base.errors import NotFound, PermissionMissing
+from integrations.base.errors import NotFound, PermanentError
 from integrations.models import Connection
 from invoices.drafts import PartyDraft
 from pos.connector import POSConnector
@@ -24,7 +24,11 @@ OVERLAP = timedelta(minutes=1)  # what carries one time may be shown one after a
 
 
 def learn_goods(*, connection: Connection, connector: POSConnector, sales: Iterable[SaleRecord]) -> None:
-    """Read the goods that these sales name and that are not known; without the right to, sales go on without them."""
+    """Read the goods that these sales name and that are not known.
+
+    Where they cannot be read at all, sales go on without them; what fails in passing is raised, since a sale that is
+    stored without its goods would be converted without them.
+    """
     named = {line.catalog_id for sale in sales for line in sale.lines} - {""}
     if unknown := _unknown(connection, named):
         _learn(connection, connector, unknown)
@@ -43,7 +47,7 @@ def refresh_goods(*, connection: Connection, connector: POSConnector) -> None:
             save_catalog(connection=connection, records=changed)
             if parents := _unknown(connection, {each.parent_external_id for each in changed} - {""}):
                 _learn(connection, connector, parents)
-    except PermissionMissing as problem:
+    except PermanentError as problem:
         logger.warning("goods_not_readable", connection=connection.pk, reason=problem.sentence)
 
 
@@ -57,7 +61,7 @@ def _unknown(connection: Connection, ids: Collection[str]) -> set[str]:
 def _learn(connection: Connection, connector: POSConnector, ids: set[str]) -> None:
     try:
         records = connector.get_catalog_by_id(sorted(ids))
-    except PermissionMissing as problem:
+    except PermanentError as problem:
         logger.warning("goods_not_readable", connection=connection.pk, reason=problem.sentence)
         return
     save_catalog(connection=connection, records=records)
@@ -90,7 +94,7 @@ def refresh_customers(*, connection: Connection, connector: POSConnector, custom
             save_customers(connection=connection, records=[connector.get_customer_by_id(customer_id)])
         except NotFound:
             Customer.objects.filter(connection=connection, external_id=customer_id, filled_at=None).delete()
-        except PermissionMissing as problem:
+        except PermanentError as problem:
             logger.warning("customers_not_readable", connection=connection.pk, reason=problem.sentence)
             return
 

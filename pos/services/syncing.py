@@ -12,7 +12,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.base.errors import NotFound, PermanentError, PermissionMissing, ReauthorizationRequired
+from integrations.base.errors import NotFound, PermanentError, ReauthorizationRequired
 from integrations.base.records import Page
 from integrations.models import Connection, Quarantine, SyncRun
 from integrations.models.sync import FULL
@@ -179,11 +179,11 @@ def _read(connector: POSConnector, connection: Connection, plan: Plan) -> Iterat
 
 
 def _customers(connector: POSConnector, since: datetime | None, cursor: dict[str, str]) -> Iterator[Page]:
-    """Yield the customers that changed; without the right to read them sales are read all the same."""
+    """Yield the customers that changed; where they cannot be read, sales are read all the same."""
     try:
         for records in connector.read_customers(since):
             yield Page(list(records), cursor)
-    except PermissionMissing as problem:
+    except PermanentError as problem:
         logger.warning("customers_not_readable", reason=problem.sentence)
 
 

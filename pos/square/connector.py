@@ -226,7 +226,10 @@ class SquareConnector(POSConnector):
 
     def get_customer_by_id(self, customer_id: str) -> CustomerRecord:
         """Return one customer; raises NotFound."""
-        return mapping.to_customer(self.client.get_customer(customer_id))
+        try:
+            return mapping.to_customer(self.client.get_customer(customer_id))
+        except mapping.Unmappable as problem:
+            raise PermanentError(str(problem), provider="square") from problem
 
     def _orders(
         self, field: str, since: datetime, until: datetime, group: Sequence[str]

@@ -132,6 +132,34 @@ def test_without_the_right_to_read_goods_and_customers_sales_are_read_all_the_sa
     assert (Sale.objects.count(), CatalogObject.objects.count(), Customer.objects.count()) == (1, 0, 0)
 
 
+@pytest.mark.parametrize("path", ["/v2/catalog", "/v2/customers"])
+def test_a_price_list_or_directory_that_square_refuses_for_good_holds_no_sale(
+    till: Connection, tills: Tills, path: str
+) -> None:
+    body = '{"errors":[{"category":"INVALID_REQUEST_ERROR","code":"BAD_REQUEST","detail":"no"}]}'
+    tills.sandbox.fail_next("POST", path, status=400, body=body, times=9)
+    tills.ring_up(**KETTLE)
+    assert sync_sales(connection=till).status == RunStatus.SUCCEEDED
+    assert Sale.objects.count() == 1
+
+
+def test_goods_that_cannot_be_read_for_a_moment_keep_their_sale_for_a_moment(
+    till: Connection, tills: Tills, tell: Callable[..., int]
+) -> None:
+    tills.sandbox.fail_next("POST", "/v2/catalog", status=503, body="{}", times=3)
+    tell(event("payment.created", order_id=tills.ring_up(**KETTLE)["id"]))
+    assert not Sale.objects.exists()
+    assert WebhookEvent.objects.get().status == EventStatus.FAILED
+
+
+def test_the_page_of_a_sale_says_which_business_bought(till: Connection, tills: Tills, owner: Client) -> None:
+    sync_sales(connection=till)
+    refresh_sales(connection=till, sale_ids=[tills.ring_up(customer_id=BUSINESS, **KETTLE)["id"]])
+    page = owner.get(reverse("sale", args=[Sale.objects.get().pk])).content.decode()
+    assert reverse("customer", args=[Customer.objects.get(external_id=BUSINESS).pk]) in page
+    assert "Without a TIN it buys as a consumer." in page
+
+
 def test_notices_bring_a_business_follow_its_name_and_forget_it(
     till: Connection, tills: Tills, tell: Callable[..., int]
 ) -> None:
