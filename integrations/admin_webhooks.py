@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
 from accounts.admin_base import EvidenceAdmin, badge, folded, organizations
@@ -44,10 +44,10 @@ class WebhookEventAdmin(EvidenceAdmin):
         organizations("connection__organization"),
         ProviderFilter,
         ("status", ChoicesDropdownFilter),
-        ("external_account_id", FieldTextFilter),
     )
+    sortable_by = ("received_at",)
     list_select_related = ("connection__organization",)
-    search_fields = ("=object_id",)
+    search_fields = ("object_id__exact",)
     search_help_text = _("The object's id at the provider, whole.")
     ordering = ("-received_at", "-pk")
     actions = ("replay",)

@@ -39,6 +39,7 @@ class WebhookDelivery(models.Model):
             models.Index(fields=["id"], condition=Q(processed_at__isnull=True), name="delivery_waiting"),
             models.Index(fields=["processed_at"], name="delivery_processed"),
             models.Index(fields=["id"], condition=~Q(problem=""), name="delivery_with_problem"),
+            models.Index(fields=["provider", "-id"], name="delivery_of_provider"),
         ]
 
     def __str__(self) -> str:
@@ -95,12 +96,18 @@ class WebhookEvent(models.Model):
         indexes = [
             models.Index(fields=["-received_at", "-id"], name="event_list"),
             models.Index(fields=["object_id"], name="event_object"),
+            models.Index(fields=["provider", "-received_at", "-id"], name="event_of_provider"),
             models.Index(
                 fields=["connection", "next_attempt_at"],
                 condition=Q(status__in=["received", "failed"]),
                 name="event_waiting",
             ),
             models.Index(fields=["connection"], condition=Q(status="parked"), name="event_parked"),
+            models.Index(
+                fields=["status", "-received_at", "-id"],
+                condition=Q(status__in=["failed", "parked", "unknown_account"]),
+                name="event_in_trouble",
+            ),
         ]
 
     def __str__(self) -> str:

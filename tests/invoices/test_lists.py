@@ -5,7 +5,7 @@ The lists are counted a little way only here, so that a part is a part in a tabl
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,19 +13,18 @@ import pytest
 from django.db import connection as database
 from django.db import transaction
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Role
 from invoices.models import Invoice
 from tests.factories import make_member, make_user
 from tests.invoices.lists import ADMIN, LISTS, Listed
 from tests.invoices.many import fill
+from tests.plans import FELT, PART, asked, cost, share
 
 pytestmark = pytest.mark.django_db  # which has the database made; the rows are the module's, not a test's
 
 ROWS, COUNTED = 40_000, 100
-PART = 0.25  # of the cost of reading the whole table, which is what a list must stay below
-FELT = 1.2  # times the cost with all indexes: from there on a list misses one
+READ = re.compile(r'FROM "(invoices_invoice)"')
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 OF_WORKERS = {"invoice_by_deadline", "invoice_leased", "invoice_at_risk"}
 INDEXES = [index.name for index in Invoice._meta.indexes if index.name not in OF_WORKERS]
@@ -47,46 +46,26 @@ def statements(django_db_setup: None, django_db_blocker: Any) -> Iterator[Statem
         for tenant in (tenants[0], tenants[-1]):
             owner = Client()
             owner.force_login(make_member(tenant.organization, Role.OWNER), backend=BACKEND)
-            for listed, asked in found.items():
+            for listed, statements in found.items():
                 browser = staff if listed.path == ADMIN else owner
-                asked += _asked(browser, listed.address(tenant.organization.pk, COUNTED))
+                statements += asked(browser, listed.address(tenant.organization.pk, COUNTED), READ)
         yield found
         transaction.set_rollback(True)
     patch.undo()
 
 
-def _asked(browser: Client, address: str) -> list[str]:
-    with CaptureQueriesContext(database) as captured:
-        assert browser.get(address).status_code == 200
-    found = [query["sql"] for query in captured.captured_queries if 'FROM "invoices_invoice"' in query["sql"]]
-    assert found, "the list was read"
-    return found
-
-
-def _cost(statement: str) -> float:
-    with database.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
-        [(plan,)] = cursor.fetchall()
-    plan = json.loads(plan) if isinstance(plan, str) else plan
-    return float(plan[0]["Plan"]["Total Cost"])
-
-
-def _share(statement: str) -> float:
-    return _cost(statement) / _cost("SELECT * FROM invoices_invoice")
-
-
 @pytest.mark.parametrize("listed", LISTS, ids=lambda listed: listed.name)
 def test_a_list_is_read_by_an_index_and_only_in_part(listed: Listed, statements: Statements) -> None:
-    dear = {statement: share for statement in statements[listed] if (share := _share(statement)) > PART}
+    dear = {statement: part for statement in statements[listed] if (part := share(statement, READ)) > PART}
     assert dear == {}
 
 
 @pytest.mark.parametrize("index", INDEXES)
 def test_each_index_of_the_lists_is_what_keeps_one_of_them_cheap(index: str, statements: Statements) -> None:
-    asked = list({statement for each in statements.values() for statement in each})
-    before = [_cost(statement) for statement in asked]
+    every = list({statement for each in statements.values() for statement in each})
+    before = [cost(statement) for statement in every]
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute(f"DROP INDEX {index}")
-        dear = [statement for statement, cost in zip(asked, before, strict=True) if _cost(statement) > cost * FELT]
+        dear = [statement for statement, whole in zip(every, before, strict=True) if cost(statement) > whole * FELT]
         transaction.set_rollback(True)
     assert dear, "no list needs this index, and every write pays for it"

@@ -6,7 +6,6 @@ that a test can fill; LIST_ROWS makes them larger.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ import pytest
 from django.db import connection as database
 from django.db import transaction
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django_scopes import scopes_disabled
 
 from accounts.models import Role
@@ -34,14 +32,13 @@ from pos.models import (
 )
 from tests.factories import make_member, make_user
 from tests.pages.conftest import MODEL_BACKEND
+from tests.plans import FELT, PART, asked, cost, months, plan, share
 from tests.pos.lists import LISTS, Listed
 from tests.pos.many import Till, fill, first_day
 
 pytestmark = pytest.mark.django_db  # which has the database made; the rows are the module's, not a test's
 
 ROWS, REFUNDS, COUNTED = int(os.environ.get("LIST_ROWS", "120000")), 150, 100
-PART = 0.25  # of the cost of reading the whole table, which is what a list must stay below
-FELT = 1.2  # times the cost with all indexes: from there on a list misses one
 READ = re.compile(
     r'FROM "?(pos_(?:sale|refund|salebatch|salekey|dayclose|terminalpayment|salereturn|customer|catalogobject))\b'
 )
@@ -66,9 +63,9 @@ def statements(django_db_setup: None, django_db_blocker: Any) -> Iterator[Statem
             owner = Client()
             owner.force_login(make_member(till.organization, Role.OWNER), backend=MODEL_BACKEND)
             facts = _facts(till)
-            for listed, asked in found.items():
+            for listed, statements in found.items():
                 browser = staff if listed.is_of_staff else owner
-                asked += _asked(browser, f"{listed.path}?{listed.query.format(**facts)}")
+                statements += asked(browser, f"{listed.path}?{listed.query.format(**facts)}", READ)
         yield found
         transaction.set_rollback(True)
     patch.undo()
@@ -86,41 +83,9 @@ def _facts(till: Till) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _asked(browser: Client, address: str) -> list[str]:
-    with CaptureQueriesContext(database) as captured:
-        assert browser.get(address).status_code == 200
-    found = [query["sql"] for query in captured.captured_queries if READ.search(query["sql"])]
-    assert found, "the list was read"
-    return found
-
-
-def _plan(statement: str) -> dict[str, Any]:
-    with database.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
-        [(plan,)] = cursor.fetchall()
-    found: dict[str, Any] = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]
-    return found
-
-
-def _cost(statement: str) -> float:
-    return float(_plan(statement)["Total Cost"])
-
-
-def _share(statement: str) -> float:
-    table = READ.search(statement)
-    assert table
-    return _cost(statement) / _cost(f"SELECT * FROM {table[1]}")  # noqa: S608 - a table of ours
-
-
-def _months(plan: dict[str, Any]) -> set[str]:
-    """Return the partitions of sales that a plan looks into."""
-    mine = {plan["Relation Name"]} if plan.get("Relation Name", "").startswith("pos_sale_") else set()
-    return mine.union(*(_months(each) for each in plan.get("Plans", ())))
-
-
 @pytest.mark.parametrize("listed", LISTS, ids=lambda listed: listed.name)
 def test_a_list_is_read_by_an_index_and_only_in_part(listed: Listed, statements: Statements) -> None:
-    dear = {statement: share for statement in statements[listed] if (share := _share(statement)) > PART}
+    dear = {statement: part for statement in statements[listed] if (part := share(statement, READ)) > PART}
     assert dear == {}
 
 
@@ -129,15 +94,15 @@ def test_a_list_is_read_by_an_index_and_only_in_part(listed: Listed, statements:
 )
 def test_a_list_of_a_day_looks_into_its_month_only(listed: Listed, statements: Statements) -> None:
     assert listed.months is not None
-    assert [each for each in statements[listed] if len(_months(_plan(each))) > listed.months] == []
+    assert [each for each in statements[listed] if len(months(plan(each), "pos_sale_")) > listed.months] == []
 
 
 @pytest.mark.parametrize("index", INDEXES)
 def test_each_index_of_the_lists_is_what_keeps_one_of_them_cheap(index: str, statements: Statements) -> None:
-    asked = list({statement for each in statements.values() for statement in each})
-    before = [_cost(statement) for statement in asked]
+    every = list({statement for each in statements.values() for statement in each})
+    before = [cost(statement) for statement in every]
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute(f"DROP INDEX {index}")
-        dear = [statement for statement, cost in zip(asked, before, strict=True) if _cost(statement) > cost * FELT]
+        dear = [statement for statement, whole in zip(every, before, strict=True) if cost(statement) > whole * FELT]
         transaction.set_rollback(True)
     assert dear, "no list needs this index, and every write pays for it"

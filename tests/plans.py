@@ -1,0 +1,50 @@
+"""What PostgreSQL plans for the statements of a list: how much of a table it reads, and which of its months."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+PART = 0.25  # of the cost of reading the whole table, which is what a list must stay below
+FELT = 1.2  # times the cost with all indexes: from there on a list misses one
+
+
+def asked(browser: Client, address: str, read: re.Pattern[str]) -> list[str]:
+    """Return the statements with which a page reads the tables of a pattern, of which there must be some."""
+    with CaptureQueriesContext(database) as captured:
+        assert browser.get(address).status_code == 200
+    found = [query["sql"] for query in captured.captured_queries if read.search(query["sql"])]
+    assert found, "the list was read"
+    return found
+
+
+def plan(statement: str) -> dict[str, Any]:
+    """Return the plan of a statement."""
+    with database.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
+        [(text,)] = cursor.fetchall()
+    found: dict[str, Any] = (json.loads(text) if isinstance(text, str) else text)[0]["Plan"]
+    return found
+
+
+def cost(statement: str) -> float:
+    """Return what PostgreSQL thinks that a statement costs."""
+    return float(plan(statement)["Total Cost"])
+
+
+def share(statement: str, read: re.Pattern[str]) -> float:
+    """Return a statement's cost as a part of that of reading all of the table that the pattern finds in it."""
+    table = read.search(statement)
+    assert table
+    return cost(statement) / cost(f"SELECT * FROM {table[1]}")  # noqa: S608 - a table of ours
+
+
+def months(whole: dict[str, Any], prefix: str) -> set[str]:
+    """Return the partitions, by what their names begin with, that a plan looks into."""
+    mine = {whole["Relation Name"]} if whole.get("Relation Name", "").startswith(prefix) else set()
+    return mine.union(*(months(each, prefix) for each in whole.get("Plans", ())))
