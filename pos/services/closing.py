@@ -24,6 +24,7 @@ from pos.converters import turnover
 from pos.listing import invoices_of
 from pos.models import DayClose, Location, Refund, RefundState, Sale, SaleKey, SaleReturn, SaleState, Side
 from pos.records import RefundRecord, SaleRecord
+from pos.services.directory import learn_goods
 from pos.services.invoicing import CONVERSION, records_of
 from pos.services.syncing import STREAM, pos_connector, save_page
 from pos.sums import ZERO
@@ -87,6 +88,8 @@ def _read(location: Location, day: date) -> TillDay:
             found.sales |= {each.external_id: late.get(each.external_id, each) for each in page.records}
             found.unreadable += page.unreadable
         found.sales |= late
+        if location.is_chosen:
+            learn_goods(connection=location.connection, connector=connector, sales=found.sales.values())
         for page in connector.read_refunds(begin, until):
             mine = [each for each in page.records if each.location_external_id == location.external_id]
             found.refunds |= {each.external_id: each for each in mine}

@@ -192,9 +192,12 @@ def _quarantined(connector: POSConnector, connection: Connection, cursor: dict[s
     held = Quarantine.objects.filter(connection=connection, stream=STREAM, resolved_at=None)
     for external_id in held.values_list("external_id", flat=True):
         try:
-            yield Page([connector.get_sale_by_id(external_id)], cursor)
+            sale = connector.get_sale_by_id(external_id)
         except PermanentError as problem:  # it stays on its list with its reason
             logger.info("sale_still_unreadable", sale=external_id, reason=problem.sentence)
+            continue
+        learn_goods(connection=connection, connector=connector, sales=[sale])
+        yield Page([sale], cursor)
 
 
 def _unchosen(connection: Connection) -> set[str]:

@@ -18,7 +18,7 @@ from integrations.services.leases import give_back, take
 from invoices.irn import in_lagos
 from invoices.models import Invoice
 from invoices.services.submitting import submit_due_invoices
-from pos.models import DayClose, Location, Sale, SaleKey
+from pos.models import CatalogObject, DayClose, Location, Sale, SaleKey
 from pos.services.closing import CLOSING, close_day, days_to_close, shops_to_close
 from pos.services.crediting import credit_due_refunds
 from pos.services.invoicing import invoice_due_sales
@@ -218,3 +218,10 @@ def test_only_who_may_sync_asks_the_till_again(shop: Location, django_capture_on
     with django_capture_on_commit_callbacks() as asked:
         client_of(shop.organization, Role.OPERATOR).post(path)
     assert len(asked) == 1
+
+
+def test_goods_of_sales_that_the_close_finds_first_are_learnt_with_them(shop: Location, tills: Tills) -> None:
+    tills.ring_up(lines=[{"ware": "YAM", "quantity": "1"}])
+    assert not CatalogObject.objects.exists()
+    assert closed(shop).fetched_count == 1
+    assert CatalogObject.objects.get(kind="variation").sku == "YAM"
