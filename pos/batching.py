@@ -89,11 +89,6 @@ class Batch:
     closes_at: datetime
     due_at: datetime
 
-    @property
-    def total(self) -> Decimal:
-        """Return what it comes to."""
-        return sum((sale.total for sale in self.sales), Decimal(0))
-
     def is_complete(self, now: datetime) -> bool:
         """Tell whether it may be handed in: nothing can join it any more."""
         return now >= self.closes_at
@@ -120,12 +115,6 @@ def batches_of(
         mine = sorted(places[place], key=lambda sale: (sale.sold_at, sale.external_id))
         found += [_batch(place, number, group, rule) for number, group in enumerate(_groups(mine, rule), start=first)]
     return found
-
-
-def to_hand_in(batches: Iterable[Batch], now: datetime) -> list[Batch]:
-    """Return the complete batches, the most pressing first."""
-    complete = [batch for batch in batches if batch.is_complete(now)]
-    return sorted(complete, key=lambda batch: (batch.due_at, batch.place, batch.sequence))
 
 
 def _groups(sales: Sequence[ConsumerSale], rule: BatchRule) -> Iterator[list[ConsumerSale]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection as database
+from django.db import transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -42,6 +44,17 @@ def share(statement: str, read: re.Pattern[str]) -> float:
     table = read.search(statement)
     assert table
     return cost(statement) / cost(f"SELECT * FROM {table[1]}")  # noqa: S608 - a table of ours
+
+
+def is_needed(index: str, statements: Iterable[Iterable[str]]) -> bool:
+    """Tell whether one of these statements costs more without an index, which is put back."""
+    every = list({statement for each in statements for statement in each})
+    before = [cost(statement) for statement in every]
+    with transaction.atomic(), database.cursor() as cursor:
+        cursor.execute(f"DROP INDEX {index}")
+        dear = [statement for statement, whole in zip(every, before, strict=True) if cost(statement) > whole * FELT]
+        transaction.set_rollback(True)
+    return bool(dear)
 
 
 def months(whole: dict[str, Any], prefix: str) -> set[str]:

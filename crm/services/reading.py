@@ -24,6 +24,7 @@ from integrations.bulk import retry_deadlocks
 from integrations.models import Connection, Quarantine, SyncCursor, SyncRun
 from integrations.models.sync import FULL, PREVIEW, WINDOW
 from integrations.services.connections import connector_for, mark_needs_reauthorization
+from integrations.services.planning import next_read
 from integrations.services.quarantine import release, set_aside
 from integrations.services.silence import unannounced
 from integrations.services.syncs import Plan, SaveCounts, StreamReader, run_sync
@@ -61,7 +62,7 @@ def sync_deals(
 
     def plan() -> Plan:
         nonlocal polled_since
-        cursor, mode = _next_read(connection, full=full, days_back=days_back)
+        mode, cursor = next_read(connection=connection, stream=STREAM, full=full, overlap=OVERLAP, days_back=days_back)
         polled_since = cursor.complete_until if mode == WINDOW else None
         return Plan(mode, cursor, _expected(connector, cursor, mode))
 
@@ -170,24 +171,6 @@ def crm_connector(connection: Connection, *, urgent: bool = False, rules: Rules 
     if not isinstance(connector, CRMConnector):
         raise TypeError(f"{connection.provider} is not a CRM.")
     return connector
-
-
-def _next_read(connection: Connection, *, full: bool, days_back: int) -> tuple[SyncCursor, str]:
-    """Return the cursor at the place where to read on, and the mode; called while no other run can."""
-    cursor, _ = SyncCursor.objects.get_or_create(connection=connection, stream=STREAM)
-    now = timezone.now()
-    if full or cursor.complete_until is None or cursor.full_read_started_at is not None:
-        if full or cursor.full_read_started_at is None or not cursor.position:
-            cursor.position, cursor.full_read_started_at = {}, now
-            cursor.window_since = cursor.window_until = None
-        mode = FULL
-    else:
-        mode = WINDOW
-        if cursor.window_until is None or not cursor.position:
-            cursor.position, cursor.window_until = {}, now
-            cursor.window_since = min(cursor.complete_until - OVERLAP, now - timedelta(days=days_back))
-    cursor.save(update_fields=["position", "full_read_started_at", "window_since", "window_until", "updated_at"])
-    return cursor, mode
 
 
 def _expected(connector: CRMConnector, cursor: SyncCursor, mode: str) -> int | None:

@@ -17,11 +17,11 @@ from integrations.base.registry import providers_of
 from integrations.models import Connection, ConnectionStatus, Quarantine, SyncRun
 from integrations.models.sync import FULL
 from integrations.services.connections import connector_for, mark_needs_reauthorization, request_sync
+from integrations.services.planning import next_read
 from integrations.services.quarantine import release
 from integrations.services.syncs import Plan, StreamReader, run_sync
 from pos.models import TerminalPayment
 from pos.payment_connector import PaymentsConnector
-from pos.services.planning import plan_read
 from pos.services.saving_payments import save_payments
 
 logger = structlog.get_logger(__name__)
@@ -41,7 +41,9 @@ def sync_payments(*, connection: Connection, full: bool = False) -> SyncRun:
             connection=connection,
             stream=StreamReader(
                 name=STREAM,
-                plan=lambda: plan_read(connection=connection, stream=STREAM, full=full, overlap=overlap, days_back=0),
+                plan=lambda: Plan(
+                    *next_read(connection=connection, stream=STREAM, full=full, overlap=overlap, days_back=0)
+                ),
                 read=lambda plan: _read(connector, connection, plan),
                 save=lambda page: save_payments(
                     connection=connection, records=page.records, read_at=page.read_at or timezone.now()

@@ -17,13 +17,13 @@ from integrations.base.records import Page
 from integrations.models import Connection, Quarantine, SyncRun
 from integrations.models.sync import FULL
 from integrations.services.connections import connector_for, mark_needs_reauthorization
+from integrations.services.planning import next_read
 from integrations.services.quarantine import release
 from integrations.services.syncs import Plan, SaveCounts, StreamReader, run_sync
 from pos.connector import POSConnector
 from pos.models import Location
 from pos.records import CustomerRecord, RefundRecord, SaleRecord
 from pos.services.directory import learn_goods, refresh_customers, refresh_goods
-from pos.services.planning import plan_read
 from pos.services.saving import Saved, save_customers, save_locations, save_refunds, save_sales
 
 logger = structlog.get_logger(__name__)
@@ -62,8 +62,8 @@ def sync_sales(
             connection=connection,
             stream=StreamReader(
                 name=STREAM,
-                plan=lambda: plan_read(
-                    connection=connection, stream=STREAM, full=full, overlap=OVERLAP, days_back=days_back
+                plan=lambda: Plan(
+                    *next_read(connection=connection, stream=STREAM, full=full, overlap=OVERLAP, days_back=days_back)
                 ),
                 read=lambda plan: _read(connector, connection, plan),
                 save=lambda page: save_page(connection=connection, page=page),

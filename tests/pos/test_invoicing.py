@@ -76,6 +76,15 @@ def test_the_sales_of_a_shops_day_go_together_once_it_is_over_and_dear_ones_alon
     assert SaleKey.objects.filter(invoice_due=True).count() == 1, "today's waits for its day's end"
 
 
+def test_the_most_pressing_batch_is_first(till: Connection) -> None:
+    use_rules(till, BY_DAY)
+    later = sale_of(sold_at=YESTERDAY, location_external_id="yaba")
+    sooner = sale_of(sold_at=YESTERDAY - timedelta(hours=1), location_external_id="zaria")
+    save_sales(connection=till, records=[later, sooner])
+    invoice_due_sales(connection=till)
+    assert [each.source_external_id.partition(":")[0] for each in invoices()] == ["zaria", "yaba"]
+
+
 def test_a_sale_that_comes_late_is_on_a_batch_of_its_own_number(till: Connection) -> None:
     use_rules(till, BY_DAY)
     save_sales(connection=till, records=[sale_of(sold_at=YESTERDAY)])

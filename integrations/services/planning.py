@@ -1,4 +1,4 @@
-"""Which read of a till's or a terminal's connection comes next."""
+"""Which read of a connection's stream comes next."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from django.utils import timezone
 
 from integrations.models import Connection, SyncCursor
 from integrations.models.sync import FULL, WINDOW
-from integrations.services.syncs import Plan
 
 
-def plan_read(*, connection: Connection, stream: str, full: bool, overlap: timedelta, days_back: int) -> Plan:
-    """Return the cursor at the place where to read on, and the mode; called while no other run can.
+def next_read(
+    *, connection: Connection, stream: str, full: bool, overlap: timedelta, days_back: int
+) -> tuple[str, SyncCursor]:
+    """Return the mode, and the cursor at the place where to read on; called while no other run can.
 
     What changed is read since the earlier of `days_back` days ago and the end of the last complete read less `overlap`.
     """
@@ -29,4 +30,4 @@ def plan_read(*, connection: Connection, stream: str, full: bool, overlap: timed
             cursor.position, cursor.window_until = {}, now
             cursor.window_since = min(cursor.complete_until - overlap, now - timedelta(days=days_back))
     cursor.save(update_fields=["position", "full_read_started_at", "window_since", "window_until", "updated_at"])
-    return Plan(mode, cursor, None)
+    return mode, cursor
