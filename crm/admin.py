@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -40,10 +42,20 @@ PROVENANCE = (
 
 
 class RecordAdmin(EvidenceAdmin):
-    """A provider's record, with the payload it was made from."""
+    """A provider's record, with the payload it was made from: very many rows, newest first, found by their text."""
 
+    ordering = ("-pk",)
+    sortable_by = ()
+    search_fields = ("external_id",)  # shows the box; what is looked through is the model's `matching` to say
     list_filter: tuple[Any, ...] = (organizations(), ProviderOfConnectionFilter)
     list_select_related: tuple[str, ...] = ("organization", "connection")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the records that have the text, by the index that the pages' search has."""
+        text = search_term.strip()
+        return (queryset.matching(text) if text else queryset), False  # type: ignore[attr-defined]
 
     @display(description=_("As the provider sent it"))
     def show_payload(self, record: Any) -> str | SafeString:
@@ -133,19 +145,9 @@ class DealAdmin(RecordAdmin):
         "show_name", "organization", "connection", "show_amount", "show_stage", "close_date", "company",
         "show_invoicing", "show_changed",
     )  # fmt: skip
-    list_filter = (
-        organizations(),
-        ProviderOfConnectionFilter,
-        "is_won",
-        "is_closed",
-        "invoice_due",
-        "is_archived",
-        "currency",
-        "close_date",
-    )
+    list_filter = (organizations(), ProviderOfConnectionFilter, "invoice_due", "is_archived")
     list_select_related = ("organization", "connection", "company")
-    search_fields = ("name", "external_id", "company__name", "company__tin")
-    date_hierarchy = "close_date"
+    search_help_text = _("The deal's name or id, or its company's name, TIN, e-mail address or id.")
     inlines = (DealLineInline, WriteBackInline, DealVersionInline, DealAliasInline)
     fieldsets = (
         (
@@ -207,8 +209,7 @@ class CompanyAdmin(RecordAdmin):
     """Buying companies."""
 
     list_display = ("show_name", "organization", "connection", "show_tin", "city", "state", "country", "show_changed")
-    search_fields = ("name", "tin", "external_id", "email")
-    date_hierarchy = "stored_at"
+    search_help_text = _("Name, TIN, e-mail address or id.")
     fieldsets = (
         (
             None,
@@ -243,8 +244,7 @@ class ContactAdmin(RecordAdmin):
     """People at buyers."""
 
     list_display = ("show_name", "organization", "connection", "email", "phone", "source_updated_at")
-    search_fields = ("first_name", "last_name", "email", "external_id")
-    date_hierarchy = "stored_at"
+    search_help_text = _("First or last name, e-mail address or id.")
     fieldsets = ((None, {"fields": ("first_name", "last_name", "email", "phone")}), PROVENANCE)
 
     @display(description=_("Contact"), ordering="last_name")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Func, Q
 from django.utils.translation import gettext_lazy as _
 
-from crm.models import Deal, Owner, Pipeline
+from crm.models import DealQuerySet, Owner, Pipeline
+from crm.models.deal import NAME_SORT
 from integrations.models import Connection
 
 STATES = {
@@ -16,13 +17,7 @@ STATES = {
     "open": Q(is_closed=False, is_won=False),
     "lost": Q(is_closed=True, is_won=False),
 }
-SORTS = {
-    "closed": "close_date",
-    "name": "name",
-    "amount": "amount",
-    "stage": "stage_label",
-    "company": "company__name",
-}
+SORTS: dict[str, str | Func] = {"closed": "close_date", "name": NAME_SORT, "amount": "amount"}
 
 
 class DealFilter(forms.Form):
@@ -46,18 +41,16 @@ class DealFilter(forms.Form):
         accounts = [(str(each.pk), each.name) for each in Connection.objects.order_by("name")]
         self.fields["connection"].choices = [("", _("All accounts")), *accounts]  # type: ignore[attr-defined]
 
-    def apply(self, deals: QuerySet[Deal]) -> QuerySet[Deal]:
+    def apply(self, deals: DealQuerySet) -> DealQuerySet:
         """Return the deals that the filter lets through."""
         self.is_valid()
         chosen = self.cleaned_data
         if text := chosen.get("q"):
-            deals = deals.filter(
-                Q(name__icontains=text) | Q(company__name__icontains=text) | Q(external_id__iexact=text)
-            )
+            deals = deals.matching(text)
         if state := chosen.get("state"):
             deals = deals.filter(STATES[state])
         if stage := chosen.get("stage"):
-            deals = deals.filter(stage_label=stage)
+            deals = deals.filter(stage_external_id__in=_stages_called(stage), stage_label=stage)
         if owner := chosen.get("owner"):
             person = Owner.objects.get(pk=owner)
             deals = deals.filter(connection=person.connection_id, owner_external_id=person.external_id)
@@ -74,6 +67,12 @@ def _stage_labels() -> list[str]:
     """Return the labels of all stages, in the order of their pipelines, each once."""
     stages = [stage for pipeline in Pipeline.objects.order_by("pk") for stage in _in_order(pipeline.stages)]
     return list(dict.fromkeys(stage.get("label", "") for stage in stages if stage.get("label")))
+
+
+def _stages_called(label: str) -> list[str]:
+    """Return the ids of the stages that have this label; only an id is looked up by an index."""
+    stages = [each for pipeline in Pipeline.objects.all() for each in pipeline.stages.items()]
+    return sorted({stage_id for stage_id, facts in stages if facts.get("label") == label})
 
 
 def _in_order(stages: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Func, QuerySet
 from django_filters import rest_framework as filters
 
-from crm.models import Deal
+from accounts.lists import Sort
+from crm.models import Deal, DealQuerySet
+from crm.models.deal import NAME_SORT
 
+TIMES = ("close_date", "source_updated_at")
+COLUMNS: dict[str, str | Func] = {"amount": "amount", "name": NAME_SORT}
 ORDERINGS = ("close_date", "amount", "name", "source_updated_at")
 ORDERING_CHOICES = [(sign + name, sign + name) for name in ORDERINGS for sign in ("", "-")]
 
@@ -40,12 +44,14 @@ class DealFilter(filters.FilterSet):
         error_messages={"invalid": "closed_to must be a day like 2026-11-22."},
     )
     search = filters.CharFilter(
-        method="find", max_length=200, label="Part of the deal's or the company's name, or an id"
+        method="find",
+        max_length=200,
+        label="Part of the deal's name or id, or of its company's name, TIN, e-mail address or id",
     )
     ordering = filters.ChoiceFilter(
         method="order",
         choices=ORDERING_CHOICES,
-        label="Order; a minus sign turns it round",
+        label="Order; a minus sign turns it round. What has no value is last, by a falling time first",
         error_messages={
             "invalid_choice": f"ordering must be one of {', '.join(name for name, _ in ORDERING_CHOICES)}; "
             "%(value)s was given."
@@ -56,16 +62,21 @@ class DealFilter(filters.FilterSet):
         model = Deal
         fields: tuple[str, ...] = ()
 
-    def only_won(self, deals: QuerySet[Deal], _name: str, value: str) -> QuerySet[Deal]:
+    def only_won(self, deals: DealQuerySet, _name: str, value: str) -> DealQuerySet:
         """Return deals on a won stage, or those that are not."""
         return deals.filter(is_won=value == "true")
 
-    def find(self, deals: QuerySet[Deal], _name: str, value: str) -> QuerySet[Deal]:
-        """Return deals whose own or company's name contains the text, or whose id is the text."""
-        return deals.filter(Q(name__icontains=value) | Q(company__name__icontains=value) | Q(external_id=value))
+    def find(self, deals: DealQuerySet, _name: str, value: str) -> DealQuerySet:
+        """Return deals that have the text in name or id, or whose company has it."""
+        return deals.matching(value)
 
-    def order(self, deals: QuerySet[Deal], _name: str, value: str) -> QuerySet[Deal]:
-        """Return deals in the order asked for, empty values last, and in one fixed order where they tie."""
-        field = F(value.removeprefix("-"))
-        order = field.desc(nulls_last=True) if value.startswith("-") else field.asc(nulls_last=True)
-        return deals.order_by(order, "-pk")
+    def order(self, deals: DealQuerySet, _name: str, value: str) -> QuerySet[Deal]:
+        """Return deals in the order asked for, and in one fixed order where they tie.
+
+        Empty values are last, but for the falling order of times: there they are first, as in the list that nobody
+        sorted.
+        """
+        name, is_falling = value.removeprefix("-"), value.startswith("-")
+        if name in TIMES:
+            return deals.order_by(value, "-pk") if is_falling else deals.order_by(name, "pk")
+        return Sort(name, is_falling).apply(deals, COLUMNS)

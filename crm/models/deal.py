@@ -7,15 +7,26 @@ from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
 from accounts.models import Organization
+from accounts.searching import both_ways, by_letters, holds, search_index, searched
 from integrations.models import Connection
 from invoices.rules.content import Due
 
+COMPANY_FACTS = ("name", "tin", "email", "external_id")
+COMPANY_SEARCHED = searched(*COMPANY_FACTS)
+ITS_COMPANY_SEARCHED = searched(*(f"company__{name}" for name in COMPANY_FACTS))
+CONTACT_SEARCHED = searched("first_name", "last_name", "email", "external_id")
+DEAL_SEARCHED = searched("name", "external_id")
+NAME_SORT = by_letters("name")
+# Up to so many companies are looked for by their ids; a text that more of them have is met soon on any page.
+COMPANIES_BY_ID = 1_000
+
 
 class SourceRecord(models.Model):
-    """What every record read from a CRM has."""
+    """What every record read from a CRM has; one organization's are found by indexes that begin with it."""
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
+    # Its one external id leads to a connection's rows, so that an index of its own would be written for nothing.
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+", db_index=False)
     external_id = models.CharField(max_length=100)
     source_updated_at = models.DateTimeField(null=True, blank=True)
     payload = models.JSONField(default=dict, help_text=_("As the provider sent it."))
@@ -66,6 +77,14 @@ class Owner(models.Model):
         return self.name or self.email or self.external_id
 
 
+class CompanyQuerySet(models.QuerySet["Company"]):
+    """Reads of companies that more than one caller needs."""
+
+    def matching(self, text: str) -> CompanyQuerySet:
+        """Return companies with this text in name, TIN, e-mail address or id."""
+        return self.filter(holds(COMPANY_SEARCHED, text))
+
+
 class Company(SourceRecord):
     """A buying company; `country` and `state` are free text, as people typed them."""
 
@@ -80,11 +99,12 @@ class Company(SourceRecord):
     postal_zone = models.TextField(blank=True)
     country = models.TextField(blank=True)
 
-    objects = ScopedManager(organization="organization")
+    objects = ScopedManager(_manager_class=models.Manager.from_queryset(CompanyQuerySet), organization="organization")
 
     class Meta:
         verbose_name_plural = _("companies")
         constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="one_company_per_id")]
+        indexes = [search_index(COMPANY_SEARCHED, "company_searched")]
 
     def __str__(self) -> str:
         return self.name or self.external_id
@@ -96,6 +116,14 @@ class Company(SourceRecord):
         return dict(facts.facts) if facts else {}
 
 
+class ContactQuerySet(models.QuerySet["Contact"]):
+    """Reads of contacts that have a name."""
+
+    def matching(self, text: str) -> ContactQuerySet:
+        """Return contacts with this text in first or last name, e-mail address or id."""
+        return self.filter(holds(CONTACT_SEARCHED, text))
+
+
 class Contact(SourceRecord):
     """A person at a buyer, or the buyer."""
 
@@ -104,10 +132,11 @@ class Contact(SourceRecord):
     email = models.TextField(blank=True)
     phone = models.TextField(blank=True)
 
-    objects = ScopedManager(organization="organization")
+    objects = ScopedManager(_manager_class=models.Manager.from_queryset(ContactQuerySet), organization="organization")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="one_contact_per_id")]
+        indexes = [search_index(CONTACT_SEARCHED, "contact_searched")]
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email or self.external_id
@@ -130,10 +159,19 @@ class DealQuerySet(models.QuerySet["Deal"]):
         """Return won deals whose invoice has not been looked at since their last change."""
         return self.filter(invoice_due=True)
 
+    def matching(self, text: str) -> DealQuerySet:
+        """Return deals with this text in name or id, and those of companies that have it, whatever the case."""
+        ids = list(Company.objects.matching(text).order_by().values_list("pk", flat=True)[: COMPANIES_BY_ID + 1])
+        are_few = len(ids) <= COMPANIES_BY_ID
+        return self.filter(
+            holds(DEAL_SEARCHED, text) | (models.Q(company__in=ids) if are_few else holds(ITS_COMPANY_SEARCHED, text))
+        )
+
 
 class Deal(SourceRecord):
     """A deal. `amount` is what somebody typed or HubSpot summed: it is shown and compared, never invoiced from."""
 
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
     name = models.TextField(blank=True)
     amount = models.DecimalField(max_digits=30, decimal_places=10, null=True, blank=True)
     currency = models.CharField(max_length=3)
@@ -166,7 +204,19 @@ class Deal(SourceRecord):
         ordering = ["-close_date", "-pk"]
         constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="one_deal_per_id")]
         indexes = [
+            # Every order and filter of the lists has an index: tests/crm/test_lists.py names the lists.
             models.Index(fields=["organization", "-close_date", "-id"], name="deal_list"),
+            models.Index("organization", NAME_SORT, "id", name="deal_by_name"),
+            *both_ways("amount", "deal_by_amount"),
+            models.Index(fields=["organization", "source_updated_at", "id"], name="deal_by_change"),
+            models.Index(fields=["organization", "is_won", "is_closed", "-close_date", "-id"], name="deal_by_outcome"),
+            models.Index(fields=["organization", "stage_external_id", "-close_date", "-id"], name="deal_by_stage"),
+            models.Index(
+                fields=["organization", "pipeline_external_id", "-close_date", "-id"], name="deal_by_pipeline"
+            ),
+            models.Index(fields=["organization", "owner_external_id", "-close_date", "-id"], name="deal_by_owner"),
+            search_index(DEAL_SEARCHED, "deal_searched"),
+            models.Index(fields=["id"], condition=models.Q(is_archived=True), name="deal_archived"),
             models.Index(fields=["connection", "id"], condition=models.Q(invoice_due=True), name="deal_invoice_due"),
             models.Index(
                 fields=["next_part_on"], condition=models.Q(next_part_on__isnull=False), name="deal_next_part"
@@ -223,7 +273,7 @@ class DealVersion(models.Model):
 class DealLine(models.Model):
     """One line item of a deal; money is in the deal's currency, `amount` is the provider's own net total."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+", db_index=False)
     deal = models.ForeignKey(Deal, on_delete=models.CASCADE, related_name="lines")
     external_id = models.CharField(max_length=100)
     position = models.IntegerField(default=0)

@@ -6,25 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import connection as database
 from django.db import models
-from django.db.models import Count, F, Q, QuerySet, Value
-from django.db.models.functions import Concat, Left, Upper
+from django.db.models import Count, F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
 from accounts.lists import COUNTED
+from accounts.searching import both_ways, by_letters, holds, search_index, searched
 from invoices.models.status import OPEN, REGISTERED, STUCK, WAITING, Status
 
-# What a search looks through, each value on a line of its own, the first line left empty.
-SEARCHED = Concat(
-    Value("\n"), "number", Value("\n"), "irn", Value("\n"), "buyer_name", Value("\n"), "buyer_tin", Value("\n"),
-    "source_label", Value("\n"), "source_external_id", output_field=models.TextField(),
-)  # fmt: skip
-# By which a list is in the order of buyers: a held draft's name may be longer than an index takes.
-BUYER_SORT = Left("buyer_name", 80)
-SHORTEST_INSIDE = 3  # letters; the index knows places inside a word by three of them
+SEARCHED = searched("number", "irn", "buyer_name", "buyer_tin", "source_label", "source_external_id")
+BUYER_SORT = by_letters("buyer_name")
 
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
@@ -39,8 +32,7 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
 
         One or two letters have to begin one of them.
         """
-        wanted = text if len(text) >= SHORTEST_INSIDE else f"\n{text}"
-        return self.alias(searched=SEARCHED).filter(searched__icontains=wanted)
+        return self.filter(holds(SEARCHED, text))
 
     def open_drafts(self) -> QuerySet[Invoice]:
         """Return what is held back for lack of facts."""
@@ -103,15 +95,6 @@ class VoidedFor(models.TextChoices):
 
     SOURCE = "source", _("Its source took it back")
     PERSON = "person", _("A person decided it")
-
-
-def _both_ways(column: str, name: str) -> list[models.Index]:
-    """Return the indexes of a column that may be empty: either way a list has the rows without a value last."""
-    falling = models.OrderBy(F(column), descending=True, nulls_last=True)
-    return [
-        models.Index(fields=["organization", column, "id"], name=f"invoice_by_{name}"),
-        models.Index("organization", falling, F("id").desc(), name=f"invoice_by_{name}_falling"),
-    ]
 
 
 class Invoice(models.Model):
@@ -317,10 +300,10 @@ class Invoice(models.Model):
             models.Index(fields=["organization", "id"], name="invoice_newest_first"),
             models.Index(fields=["organization", "status", "id"], name="invoice_in_status"),
             models.Index("organization", BUYER_SORT, "id", name="invoice_by_buyer"),
-            *_both_ways("issue_date", "date"),
-            *_both_ways("number", "number"),
-            *_both_ways("payable_amount", "amount"),
-            GinIndex(OpClass(Upper(SEARCHED), name="gin_trgm_ops"), name="invoice_searched"),
+            *both_ways("issue_date", "invoice_by_date"),
+            *both_ways("number", "invoice_by_number"),
+            *both_ways("payable_amount", "invoice_by_amount"),
+            search_index(SEARCHED, "invoice_searched"),
             # Those of operations, who look at every organization at once.
             models.Index(fields=["status", "id"], name="invoice_all_by_status"),
             models.Index(fields=["kind", "id"], name="invoice_all_by_kind"),

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django_scopes import scopes_disabled
 
+from crm.models import Deal
 from tests.api.conftest import Tenant
 
 
@@ -117,6 +119,17 @@ def test_a_filter_that_means_nothing_is_refused(wrong: dict[str, str], words: st
 )
 def test_the_list_comes_in_the_order_asked_for(ordering: str, first: str, api: Client, tenant: Tenant) -> None:
     assert api.get(deals(tenant), {"ordering": ordering}).json()["results"][0]["external_id"] == first
+
+
+def test_deals_without_a_day_are_last_or_in_the_falling_order_first(api: Client, tenant: Tenant) -> None:
+    with scopes_disabled():
+        Deal.objects.filter(external_id="d17").update(close_date=None)
+    rising, falling = (
+        [deal["external_id"] for deal in api.get(deals(tenant), {"ordering": order, "page_size": 30}).json()["results"]]
+        for order in ("close_date", "-close_date")
+    )
+    assert (rising[0], rising[-1]) == ("d1", "d17")
+    assert falling == rising[::-1]
 
 
 def test_the_pages_of_any_order_hold_each_deal_once(api: Client, tenant: Tenant) -> None:

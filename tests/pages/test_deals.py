@@ -48,7 +48,7 @@ def three(account: Connection) -> list[Deal]:
         make_deal(account, name="Alpha racks", amount=Decimal(300), company=make_company(account, "Dawnlight Ltd")),
         make_deal(
             account, name="Beta solar", amount=None, is_won=False, is_closed=False, stage_label="Contract Sent",
-            owner_external_id=owner.external_id, close_date=date(2026, 12, 24),
+            stage_external_id="1", owner_external_id=owner.external_id, close_date=date(2026, 12, 24),
         ),
         make_deal(
             account, name="Gamma move", amount=Decimal(9_000), is_won=False, stage_label="Closed Lost",
@@ -83,6 +83,23 @@ def test_the_address_filters_and_sorts(
     owner_browser: Client, three: list[Deal], query: str, expected: list[str]
 ) -> None:
     assert listed(owner_browser, query) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("dawnlight", ["Alpha racks"]), ("be", ["Beta solar"]), ("ta", []), ("7770", ["Gamma move"]), ("zebra", [])],
+)
+@pytest.mark.parametrize("by_id", [0, 1_000], ids=["in very many companies", "in few"])
+def test_a_search_finds_deals_and_those_of_companies_however_many_have_the_text(
+    owner_browser: Client,
+    three: list[Deal],
+    text: str,
+    expected: list[str],
+    by_id: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("crm.models.deal.COMPANIES_BY_ID", by_id)
+    assert listed(owner_browser, f"?q={text}") == expected
 
 
 def test_the_owner_and_the_account_filter(owner_browser: Client, three: list[Deal], account: Connection) -> None:
