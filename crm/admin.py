@@ -6,13 +6,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, organizations
+from accounts.admin_base import BigAdmin, EvidenceAdmin, EvidenceInline, badge, folded, organizations
 from accounts.templatetags.show import NOTHING, ago, money, quantity
 from crm.models import (
     Cause,
@@ -41,21 +40,16 @@ PROVENANCE = (
 )  # fmt: skip
 
 
-class RecordAdmin(EvidenceAdmin):
-    """A provider's record, with the payload it was made from: very many rows, newest first, found by their text."""
+class RecordAdmin(BigAdmin):
+    """A provider's record, with the payload it was made from."""
 
-    ordering = ("-pk",)
-    sortable_by = ()
     search_fields = ("external_id",)  # shows the box; what is looked through is the model's `matching` to say
     list_filter: tuple[Any, ...] = (organizations(), ProviderOfConnectionFilter)
     list_select_related: tuple[str, ...] = ("organization", "connection")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+    def found(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
         """Return the records that have the text, by the index that the pages' search has."""
-        text = search_term.strip()
-        return (queryset.matching(text) if text else queryset), False  # type: ignore[attr-defined]
+        return rows.matching(text)  # type: ignore[attr-defined,no-any-return]
 
     @display(description=_("As the provider sent it"))
     def show_payload(self, record: Any) -> str | SafeString:
@@ -338,10 +332,10 @@ class CensusAdmin(EvidenceAdmin):
     list_display = (
         "taken_at", "connection", "show_organization", "counted_there", "counted_here", "days_compared", "show_state",
     )  # fmt: skip
-    list_filter = (organizations("connection__organization"), ProviderOfConnectionFilter, "taken_at")
+    list_filter = (organizations("connection__organization"), ProviderOfConnectionFilter)
     list_select_related = ("connection__organization",)
-    search_fields = ("connection__name", "connection__organization__name")
-    date_hierarchy = "taken_at"
+    ordering = ("-pk",)
+    sortable_by = ()
     fields = (
         "connection", "show_organization", "taken_at", "counted_there", "counted_here", "days_compared", "show_days",
         "calls",

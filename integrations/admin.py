@@ -314,8 +314,15 @@ class CredentialAdmin(PartOfConnectionAdmin):
         return ("consent", str(_("Consent, renews itself"))) if renewable else ("key", str(_("Fixed key")))
 
 
+class ManyOfConnectionAdmin(PartOfConnectionAdmin):
+    """Rows of a connection without end: newest first, offering nothing that an index does not answer."""
+
+    ordering = ("-pk",)
+    sortable_by = ()
+
+
 @admin.register(SyncRun)
-class SyncRunAdmin(PartOfConnectionAdmin):
+class SyncRunAdmin(ManyOfConnectionAdmin):
     """Every attempt to read a stream."""
 
     list_display = (
@@ -326,11 +333,7 @@ class SyncRunAdmin(PartOfConnectionAdmin):
         organizations("connection__organization"),
         ProviderOfConnectionFilter,
         ("status", ChoicesDropdownFilter),
-        "mode",
-        "started_at",
     )
-    search_fields = ("connection__name", "connection__organization__name", "sentence")
-    date_hierarchy = "started_at"
     actions = ("pause", "cancel")
     fields = (
         "connection", "show_organization", "stream", "mode", "show_status", "sentence", "started_at",
@@ -405,7 +408,7 @@ class SyncCursorAdmin(PartOfConnectionAdmin):
 
 
 @admin.register(Quarantine)
-class QuarantineAdmin(PartOfConnectionAdmin):
+class QuarantineAdmin(ManyOfConnectionAdmin):
     """Records that could not be read, with the reason and their bytes."""
 
     list_display = (
@@ -415,11 +418,9 @@ class QuarantineAdmin(PartOfConnectionAdmin):
         organizations("connection__organization"),
         ProviderOfConnectionFilter,
         ("resolved_at", admin.EmptyFieldListFilter),
-        "stream",
-        "created_at",
     )
-    search_fields = ("external_id", "reason", "connection__name", "connection__organization__name")
-    date_hierarchy = "created_at"
+    search_fields = ("external_id__exact",)
+    search_help_text = _("The record's id at the provider, whole.")
     fields = (
         "connection", "stream", "external_id", "show_state", "reason", "run", "created_at", "updated_at",
         "resolved_at", "show_payload",

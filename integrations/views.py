@@ -56,8 +56,7 @@ def connections(request: HttpRequest) -> HttpResponse:
         for slug, connector in connector_classes().items()
     }
     found = list(Connection.objects.order_by("status", "name", "pk"))
-    latest = SyncRun.objects.filter(connection__in=found).order_by("connection_id", "-pk").distinct("connection_id")
-    runs = {run.connection_id: run for run in latest}
+    runs = {run.connection_id: run for run in SyncRun.objects.newest()}
     for connection in found:
         connection.latest_run = runs.get(connection.pk)  # type: ignore[attr-defined]
         if connection.provider in cards:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from accounts.searching import holds
 from invoices.models import Difference, DifferenceState
-from invoices.models.reconciliation import CAUSES
+from invoices.models.reconciliation import CAUSES, DIFFERENCE_SEARCHED
 
 
 class DifferenceFilter(forms.Form):
@@ -44,7 +45,7 @@ class DifferenceFilter(forms.Form):
         """Return the differences that the filter lets through; `user` is who "me" is."""
         differences = differences.filter(state=self.state_chosen)
         if text := self.cleaned_data.get("q"):
-            differences = differences.filter(Q(label__icontains=text) | Q(subject__icontains=text))
+            differences = differences.filter(holds(DIFFERENCE_SEARCHED, text))
         if cause := self.cleaned_data.get("cause"):
             differences = differences.filter(cause=cause)
         match self.cleaned_data.get("owner"):

@@ -136,7 +136,7 @@ def overview() -> Overview:
         authority_away=opened(),
         paused_reason=business.submissions_paused_reason if business else "",
         latest=list(
-            Invoice.objects.order_by("-updated_at", "-pk").only(
+            Invoice.objects.order_by("-pk").only(
                 "number", "source_label", "source_external_id", "buyer_name", "status", "currency", "payable_amount",
                 "updated_at",
             )[:6]
@@ -162,10 +162,7 @@ def _pile(name: str, rows: list[dict[str, Any]]) -> Pile:
 
 
 def _with_latest_run(connections: list[Connection]) -> list[Connection]:
-    latest = (
-        SyncRun.objects.filter(connection__in=connections).order_by("connection_id", "-pk").distinct("connection_id")
-    )
-    runs = {run.connection_id: run for run in latest}
+    runs = {run.connection_id: run for run in SyncRun.objects.newest()}
     for connection in connections:
         connection.latest_run = runs.get(connection.pk)  # type: ignore[attr-defined]
     return connections

@@ -34,7 +34,7 @@ class BuyerFacts(models.Model):
 class BuyerLink(models.Model):
     """A link for one buyer. It opens until it was used, ran out or was taken back; its secret is a signature."""
 
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="buyer_links")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="buyer_links", db_index=False)
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="links")
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -57,6 +57,7 @@ class BuyerLink(models.Model):
             ),
             models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="a_link_lasts_a_while"),
         ]
+        indexes = [models.Index(fields=["organization", "id"], name="link_newest")]
 
     def __str__(self) -> str:
         return f"{self.company}"

@@ -85,7 +85,7 @@ class ConnectionViewSet(TenantAPI, viewsets.ReadOnlyModelViewSet[Connection]):
 
     def rows(self) -> QuerySet[Connection]:
         """Return the caller's connections, each with its newest run."""
-        newest = Prefetch("runs", queryset=SyncRun.objects.order_by("-pk")[:1], to_attr="newest_runs")
+        newest = Prefetch("runs", queryset=SyncRun.objects.newest(), to_attr="newest_runs")
         return Connection.objects.select_related("organization").prefetch_related(newest).order_by("pk")
 
     @extend_schema(request=None, responses=TestReportSerializer)

@@ -29,10 +29,19 @@ class StopRequest(models.TextChoices):
     CANCEL = "cancel", _("Cancel")
 
 
+class SyncRunQuerySet(models.QuerySet["SyncRun"]):
+    """Reads of runs that more than one caller needs."""
+
+    def newest(self) -> SyncRunQuerySet:
+        """Return the newest run of each connection, by one look into an index each however many runs there are."""
+        of_one = SyncRun.objects.filter(connection=models.OuterRef("pk")).order_by("-pk").values("pk")[:1]
+        return self.filter(pk__in=Connection.objects.order_by().values(newest=models.Subquery(of_one)))
+
+
 class SyncRun(models.Model):
     """One attempt to read one stream; its counts commit with the records they count."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs", db_index=False)
     stream = models.CharField(max_length=40)
     mode = models.CharField(
         max_length=20,
@@ -63,7 +72,9 @@ class SyncRun(models.Model):
     retries = models.PositiveIntegerField(default=0)
     waited_seconds = models.FloatField(default=0)
 
-    objects = ScopedManager(organization="connection__organization")
+    objects = ScopedManager(
+        _manager_class=models.Manager.from_queryset(SyncRunQuerySet), organization="connection__organization"
+    )
 
     class Meta:
         ordering = ["-pk"]
@@ -77,6 +88,10 @@ class SyncRun(models.Model):
             models.CheckConstraint(
                 condition=models.Q(stop_requested__in=["", *StopRequest.values]), name="run_stop_request_known"
             ),
+        ]
+        indexes = [
+            models.Index(fields=["connection", "id"], name="run_newest"),
+            models.Index(fields=["status", "id"], condition=~models.Q(status="succeeded"), name="run_in_trouble"),
         ]
 
     def __str__(self) -> str:
@@ -135,6 +150,10 @@ class Quarantine(models.Model):
                 condition=models.Q(resolved_at__isnull=True),
                 name="one_open_quarantine_per_record",
             )
+        ]
+        indexes = [
+            models.Index(fields=["external_id"], name="quarantine_by_id"),
+            models.Index(fields=["id"], condition=models.Q(resolved_at__isnull=True), name="quarantine_open"),
         ]
 
     def __str__(self) -> str:

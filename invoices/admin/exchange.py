@@ -15,7 +15,8 @@ from django_scopes import scope
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, organizations
+from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded
+from invoices.admin.of_invoice import OfInvoiceAdmin
 from invoices.models import AuthorityNotice, Exchange, ExchangeCall, Invoice, Purpose, Stage
 from invoices.services.exchange_requests import NotPossible, dismiss, release, request_exchange
 from invoices.services.payments import PAID
@@ -96,7 +97,7 @@ class CallInline(EvidenceInline):
 
 
 @admin.register(Exchange)
-class ExchangeAdmin(EvidenceAdmin):
+class ExchangeAdmin(OfInvoiceAdmin):
     """Passing on, payment, VAT and comparison, one row an invoice and purpose."""
 
     list_display = (
@@ -104,14 +105,10 @@ class ExchangeAdmin(EvidenceAdmin):
         "updated_at",
     )  # fmt: skip
     list_filter = (
-        organizations("invoice__organization"),
+        *OfInvoiceAdmin.list_filter,
         ("purpose", ChoicesDropdownFilter),
         ("stage", ChoicesDropdownFilter),
-        "updated_at",
     )
-    list_select_related = ("invoice__organization",)
-    search_fields = ("invoice__number", "invoice__irn", "problem")
-    ordering = ("-pk",)
     actions = ("release_held", "dismiss_held")
     inlines = (CallInline,)
     fields = (
@@ -124,11 +121,6 @@ class ExchangeAdmin(EvidenceAdmin):
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """Tell whether this member of staff may decide about what is held."""
         return bool(request.user.has_perm("invoices.change_invoice"))
-
-    @display(description=_("Organization"), ordering="invoice__organization")
-    def show_organization(self, row: Exchange) -> str:
-        """Return whose it is."""
-        return str(row.invoice.organization)
 
     @badge(description=_("Stage"), ordering="stage", colours=COLOURS)
     def show_stage(self, row: Exchange) -> tuple[str, str]:
@@ -156,8 +148,9 @@ class AuthorityNoticeAdmin(EvidenceAdmin):
     """What the authority's webhook said; hints only."""
 
     list_display = ("irn", "message", "received_at")
-    list_filter = ("message", "received_at")
-    search_fields = ("irn",)
-    date_hierarchy = "received_at"
+    ordering = ("-pk",)
+    sortable_by = ()
+    search_fields = ("irn__exact",)
+    search_help_text = _("The IRN, whole.")
     fields = list_display
     readonly_fields = list_display

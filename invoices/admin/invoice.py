@@ -17,11 +17,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded, organizations
+from accounts.admin_base import BigAdmin, EvidenceInline, badge, folded, organizations
 from accounts.models import Organization
 from accounts.templatetags.show import NOTHING, ago, money, quantity
 from integrations.admin import ProviderOfConnectionFilter
 from invoices.admin.exchange import InvoiceExchangeActions
+from invoices.admin.of_invoice import BIG, SEARCHED, OfInvoiceAdmin
 from invoices.admin.paper import PaperMixin
 from invoices.approval import KINDS
 from invoices.models import Invoice, InvoiceLine, InvoiceMove, Status, Submission
@@ -51,7 +52,6 @@ OUTCOME_COLOURS = {
     "absent": "warning",
     "lookup_failed": "warning",
 }
-BIG = ("draft", "snapshot", "document", "qr_payload")
 
 
 class LineInline(EvidenceInline):
@@ -123,7 +123,7 @@ class KindFilter(admin.SimpleListFilter):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(PaperMixin, InvoiceExchangeActions, EvidenceAdmin):
+class InvoiceAdmin(PaperMixin, InvoiceExchangeActions, BigAdmin):
     """Invoices of every organization."""
 
     list_display = (
@@ -141,9 +141,8 @@ class InvoiceAdmin(PaperMixin, InvoiceExchangeActions, EvidenceAdmin):
     )
     list_select_related = ("organization",)
     search_fields = ("number",)  # shows the box; what is looked through is InvoiceQuerySet.matching's to say
-    search_help_text = _("Number, IRN, buyer, TIN, or the deal's name or id.")
+    search_help_text = SEARCHED
     sortable_by = ("show_age",)  # of a million rows only this order is kept for all organizations together
-    ordering = ("-pk",)
     actions = ("submit_now", *InvoiceExchangeActions.exchange_actions, "approve_now")
     inlines = (LineInline, SubmissionInline, MoveInline)
     fieldsets = (
@@ -193,12 +192,9 @@ class InvoiceAdmin(PaperMixin, InvoiceExchangeActions, EvidenceAdmin):
         rows: QuerySet[Invoice] = super().get_queryset(request)
         return rows.defer(*BIG)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Invoice], search_term: str
-    ) -> tuple[QuerySet[Invoice], bool]:
+    def found(self, rows: QuerySet[Invoice], text: str) -> QuerySet[Invoice]:
         """Return the invoices that have the text, by the index that the pages' search has."""
-        text = search_term.strip()
-        return (queryset.matching(text) if text else queryset), False  # type: ignore[attr-defined]
+        return rows.matching(text)  # type: ignore[attr-defined,no-any-return]
 
     def has_submit_permission(self, request: HttpRequest) -> bool:
         """Tell whether this member of staff may make invoices go out."""
@@ -317,37 +313,35 @@ class InvoiceAdmin(PaperMixin, InvoiceExchangeActions, EvidenceAdmin):
         return TemplateResponse(request, "admin/invoices/submit_confirmation.html", context)
 
 
+class OutcomeFilter(admin.SimpleListFilter):
+    """Filters by outcome, of those there are: asking the table which it has would read all of it."""
+
+    title = _("outcome")
+    parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the outcomes."""
+        return [(outcome, outcome.replace("_", " ")) for outcome in OUTCOME_COLOURS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Submission]) -> QuerySet[Submission]:
+        """Return the calls of the chosen outcome."""
+        return queryset.filter(outcome=self.value()) if self.value() else queryset
+
+
 @admin.register(Submission)
-class SubmissionAdmin(EvidenceAdmin):
+class SubmissionAdmin(OfInvoiceAdmin):
     """Every question and hand-in to the authority."""
 
     list_display = (
         "id", "invoice", "show_organization", "attempt", "step", "show_outcome", "http_status", "started_at",
         "show_seconds", "sentence",
     )  # fmt: skip
-    list_filter = (
-        organizations("invoice__organization"),
-        ("step", ChoicesDropdownFilter),
-        "outcome",
-        "started_at",
-    )
-    search_fields = ("invoice__number", "invoice__irn", "invoice__organization__name", "sentence")
-    ordering = ("-pk",)
+    list_filter = (*OfInvoiceAdmin.list_filter, OutcomeFilter)
     fields = (
         "invoice", "show_organization", "attempt", "step", "started_at", "finished_at", "show_seconds",
         "show_outcome", "http_status", "sentence", "request_sha256", "show_response",
     )  # fmt: skip
     readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Submission]:
-        """Return attempts with the few facts of their invoice that a list shows."""
-        rows: QuerySet[Submission] = super().get_queryset(request)
-        return rows.select_related("invoice__organization").defer(*(f"invoice__{name}" for name in BIG))
-
-    @display(description=_("Organization"), ordering="invoice__organization")
-    def show_organization(self, submission: Submission) -> str:
-        """Return whose it is."""
-        return str(submission.invoice.organization)
 
     @badge(description=_("Outcome"), ordering="outcome", colours=OUTCOME_COLOURS)
     def show_outcome(self, submission: Submission) -> tuple[str, str]:

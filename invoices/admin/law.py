@@ -15,6 +15,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin_base import EvidenceAdmin, TenantAdmin, folded, organizations
+from invoices.admin.of_invoice import OfInvoiceAdmin
 from invoices.models import (
     DeadlineAlarm,
     Enforcement,
@@ -154,20 +155,12 @@ class ExchangeRateAdmin(TenantAdmin):
 
 
 @admin.register(DeadlineAlarm)
-class DeadlineAlarmAdmin(EvidenceAdmin):
+class DeadlineAlarmAdmin(OfInvoiceAdmin):
     """What people were told of deadlines."""
 
     list_display = ("invoice", "show_organization", "step", "created_at", "sent_at")
-    list_filter = (organizations("invoice__organization"), "step", "created_at")
-    list_select_related = ("invoice__organization",)
-    search_fields = ("invoice__number",)
     fields = ("invoice", "show_organization", "step", "created_at", "sent_at")
     readonly_fields = fields
-
-    @display(description=_("Organization"), ordering="invoice__organization")
-    def show_organization(self, row: DeadlineAlarm) -> str:
-        """Return whose it is."""
-        return str(row.invoice.organization)
 
 
 @admin.register(SellerVersion)

@@ -14,7 +14,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.admin_base import EvidenceAdmin, badge, organizations
+from accounts.admin_base import badge
+from invoices.admin.of_invoice import OfInvoiceAdmin
 from invoices.models import Invoice, PaperSent, Post
 from invoices.paper_views import paper_response
 
@@ -55,23 +56,16 @@ class PaperMixin:
 
 
 @admin.register(PaperSent)
-class PaperSentAdmin(EvidenceAdmin):
+class PaperSentAdmin(OfInvoiceAdmin):
     """The e-mail of each invoice to its buyer."""
 
     list_display = ("invoice", "show_organization", "to", "show_outcome", "attempts", "sent_at", "problem")
-    list_filter = (organizations("invoice__organization"), "outcome", "created_at")
-    list_select_related = ("invoice__organization",)
-    search_fields = ("invoice__number", "invoice__irn", "to", "problem")
+    list_filter = (*OfInvoiceAdmin.list_filter, "outcome")
     fields = (
         "invoice", "show_organization", "to", "show_outcome", "by", "sent_at", "pdf_sha256", "problem", "attempts",
         "next_attempt_at", "lease_until", "created_at", "updated_at",
     )  # fmt: skip
     readonly_fields = fields
-
-    @display(description=_("Organization"), ordering="invoice__organization")
-    def show_organization(self, row: PaperSent) -> str:
-        """Return whose it is."""
-        return str(row.invoice.organization)
 
     @badge(description=_("Outcome"), ordering="outcome", colours=COLOURS)
     def show_outcome(self, row: PaperSent) -> tuple[str, str]:

@@ -7,8 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from accounts.admin_base import EvidenceAdmin, badge, organizations
+from accounts.admin_base import EvidenceAdmin, badge
 from accounts.templatetags.show import NOTHING, money
+from invoices.admin.of_invoice import OfInvoiceAdmin
 from invoices.models import Breaker, Proposal, ProposalState
 
 
@@ -27,30 +28,23 @@ class BreakerAdmin(EvidenceAdmin):
 
 
 @admin.register(Proposal)
-class ProposalAdmin(EvidenceAdmin):
+class ProposalAdmin(OfInvoiceAdmin):
     """Registered invoices whose source has changed since; people of the organization decide them on its pages."""
 
     list_display = ("invoice", "show_organization", "show_state", "show_difference", "why", "decision", "updated_at")
-    list_filter = (organizations("invoice__organization"), ("state", ChoicesDropdownFilter), "created_at")
-    list_select_related = ("invoice__organization",)
-    search_fields = ("invoice__number", "invoice__irn", "why")
+    list_filter = (*OfInvoiceAdmin.list_filter, ("state", ChoicesDropdownFilter))
     fields = (
         "invoice", "show_organization", "show_state", "show_difference", "why", "note", "decision", "decided_by",
         "decided_at", "created_at", "updated_at",
     )  # fmt: skip
     readonly_fields = fields
 
-    @display(description=_("Organization"), ordering="invoice__organization")
-    def show_organization(self, proposal: Proposal) -> str:
-        """Return whose it is."""
-        return str(proposal.invoice.organization)
-
     @badge(description=_("State"), colours={ProposalState.OPEN: "warning", ProposalState.DONE: "success"})
     def show_state(self, proposal: Proposal) -> tuple[str, str]:
         """Return where it stands."""
         return proposal.state, proposal.get_state_display()
 
-    @display(description=_("Difference"), ordering="difference")
+    @display(description=_("Difference"))
     def show_difference(self, proposal: Proposal) -> str:
         """Return what a note would come to, negative for a credit."""
         return NOTHING if proposal.difference is None else money(proposal.difference, proposal.invoice.currency)

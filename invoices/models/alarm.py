@@ -18,7 +18,7 @@ class AlarmStep(models.TextChoices):
 class DeadlineAlarm(models.Model):
     """One step of one invoice's deadline, told once. Without `sent_at` the mail is still to go out."""
 
-    invoice = models.ForeignKey("invoices.Invoice", on_delete=models.CASCADE, related_name="alarms")
+    invoice = models.ForeignKey("invoices.Invoice", on_delete=models.CASCADE, related_name="alarms", db_index=False)
     step = models.CharField(max_length=10, choices=AlarmStep.choices)
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True, blank=True)

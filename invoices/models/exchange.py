@@ -59,7 +59,7 @@ class Exchange(models.Model):
     {differences: [{path, ours, theirs}], sha256} of a comparison.
     """
 
-    invoice = models.ForeignKey("invoices.Invoice", on_delete=models.PROTECT, related_name="exchanges")
+    invoice = models.ForeignKey("invoices.Invoice", on_delete=models.PROTECT, related_name="exchanges", db_index=False)
     purpose = models.CharField(max_length=10, choices=Purpose.choices)
     stage = models.CharField(max_length=10, choices=Stage.choices, default=Stage.WAITING)
     wanted = models.CharField(max_length=20, blank=True)
@@ -105,6 +105,8 @@ class Exchange(models.Model):
         indexes = [
             models.Index(fields=["next_attempt_at", "id"], condition=Q(stage__in=DUE_STAGES), name="exchange_due"),
             models.Index(fields=["lease_until"], condition=Q(stage=Stage.WORKING), name="exchange_leased"),
+            models.Index(fields=["purpose", "id"], name="exchange_by_purpose"),
+            models.Index(fields=["stage", "id"], condition=~Q(stage=Stage.DONE), name="exchange_in_stage"),
         ]
 
     def __str__(self) -> str:

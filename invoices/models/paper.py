@@ -93,6 +93,7 @@ class PaperSent(models.Model):
                 condition=Q(outcome__in=(Post.WAITING, Post.SENDING)),
                 name="post_due",
             ),
+            models.Index(fields=["outcome", "id"], condition=~Q(outcome=Post.SENT), name="post_not_sent"),
         ]
 
     def __str__(self) -> str:

@@ -45,6 +45,7 @@ class Proposal(models.Model):
                 condition=Q(state__in=["open", "gone"]) | Q(decided_at__isnull=False), name="a_decision_has_a_time"
             ),
         ]
+        indexes = [models.Index(fields=["state", "id"], name="proposal_in_state")]
 
     def __str__(self) -> str:
         return f"{self.invoice}: {self.why}"

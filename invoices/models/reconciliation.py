@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
+from accounts.searching import search_index, searched
 from invoices.reconciling import Cause
 
 CAUSES = {
@@ -33,6 +34,7 @@ CAUSES = {
 # These settle by themselves in the ordinary course of things; nobody has to look at them at once.
 IN_ORDER = (Cause.WAITING, Cause.UNKNOWN, Cause.NOT_ASKED)
 
+DIFFERENCE_SEARCHED = searched("label", "subject")
 FIRST_DAY = date.min  # of a run that looks at everything
 
 
@@ -51,7 +53,9 @@ class Reconciliation(models.Model):
     report on each series. Of `registered` invoices, the authority's copies of `compared` were looked into.
     """
 
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="reconciliations")
+    organization = models.ForeignKey(
+        "accounts.Organization", on_delete=models.CASCADE, related_name="reconciliations", db_index=False
+    )
     since = models.DateField()
     until = models.DateField()
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.RUNNING)
@@ -72,7 +76,10 @@ class Reconciliation(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(since__lte=models.F("until")), name="reconciled_days_in_order")
         ]
-        indexes = [models.Index(fields=["organization", "-id"], name="reconciliation_newest")]
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="reconciliation_newest"),
+            models.Index(fields=["state", "id"], condition=~Q(state=RunState.COMPLETE), name="reconciliation_odd"),
+        ]
 
     def __str__(self) -> str:
         return f"until {self.until}" if self.is_whole else f"{self.since} – {self.until}"
@@ -136,7 +143,12 @@ class Difference(models.Model):
                 condition=~Q(state=DifferenceState.EXPLAINED) | ~Q(note=""), name="explained_means_how"
             ),
         ]
-        indexes = [models.Index(fields=["organization", "state", "deadline"], name="difference_open")]
+        indexes = [
+            models.Index(fields=["organization", "state", "deadline", "id"], name="difference_list"),
+            models.Index(fields=["organization", "state", "cause", "deadline", "id"], name="difference_by_cause"),
+            models.Index(fields=["state", "id"], name="difference_in_state"),
+            search_index(DIFFERENCE_SEARCHED, "difference_searched"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.label or self.subject}: {self.get_cause_display()}"

@@ -19,7 +19,9 @@ class Step(models.TextChoices):
 class Submission(models.Model):
     """One call of one attempt. A hand-in without `finished_at` was under way when its worker died."""
 
-    invoice = models.ForeignKey("invoices.Invoice", on_delete=models.PROTECT, related_name="submissions")
+    invoice = models.ForeignKey(
+        "invoices.Invoice", on_delete=models.PROTECT, related_name="submissions", db_index=False
+    )
     attempt = models.PositiveIntegerField()
     step = models.CharField(max_length=10, choices=Step.choices)
     started_at = models.DateTimeField()
@@ -37,6 +39,9 @@ class Submission(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["invoice", "attempt", "step"], name="one_call_per_step"),
             models.CheckConstraint(condition=models.Q(step__in=Step.values), name="submission_step_known"),
+        ]
+        indexes = [
+            models.Index(fields=["outcome", "id"], condition=~models.Q(outcome="accepted"), name="submission_odd"),
         ]
 
     def __str__(self) -> str:

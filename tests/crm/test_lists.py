@@ -16,7 +16,7 @@ from django.test import Client
 from django_scopes import scopes_disabled
 
 from accounts.models import Role
-from crm.models import Company, Contact, Deal, Owner, Pipeline
+from crm.models import BuyerLink, Company, Contact, Deal, Owner, Pipeline
 from integrations.models import Connection
 from tests.factories import make_member, make_organization, make_user
 from tests.invoices.making import make_connection
@@ -27,7 +27,7 @@ from tests.pos.making import make_till
 pytestmark = pytest.mark.django_db  # which has the database made; the rows are the module's, not a test's
 
 ROWS, COUNTED, BY_ID, TENANTS = int(os.environ.get("LIST_ROWS", "60000")), 100, 100, 20
-READ = re.compile(r'FROM "(crm_(?:deal|company|contact))"')
+READ = re.compile(r'FROM "(crm_(?:deal|company|contact|buyerfacts|buyerlink|census))"')
 # What is looked for is of the seventy-seventh rows.
 ONE = {
     "name": md5(b"77", usedforsecurity=False).hexdigest()[:12], "buyer": 20000000 + 77 * 7919,
@@ -35,10 +35,10 @@ ONE = {
 }  # fmt: skip
 PAGE, API = "/deals/", "/api/v1/crm/{connection}/deals"
 DEALS, COMPANIES, CONTACTS = "/admin/crm/deal/", "/admin/crm/company/", "/admin/crm/contact/"
+FACTS, LINKS, CENSUSES = "/admin/crm/buyerfacts/", "/admin/crm/buyerlink/", "/admin/crm/census/"
 OF_WORKERS = {"deal_invoice_due", "deal_next_part"}
-INDEXES = [
-    index.name for model in (Deal, Company, Contact) for index in model._meta.indexes if index.name not in OF_WORKERS
-]
+MODELS = (Deal, Company, Contact, BuyerLink)
+INDEXES = [index.name for model in MODELS for index in model._meta.indexes if index.name not in OF_WORKERS]
 SEARCHES = [index for index in INDEXES if index.endswith("_searched")]
 LISTS = (
     *(f"{PAGE}{query}" for query in (
@@ -70,6 +70,13 @@ LISTS = (
     *(f"{CONTACTS}{query}" for query in (
         "", "?p=2", "?organization__id__exact={organization}", "?provider=square", "?q=Musa", "?q=zebra",
         "?q={buyer}", "?q={name}",
+    )),
+    *(f"{FACTS}{query}" for query in ("", "?p=2", "?q={name}", "?q=zebra", "?q={tin}")),
+    *(f"{LINKS}{query}" for query in (
+        "", "?p=2", "?organization__id__exact={organization}", "?q={name}", "?q=zebra", "?q={tin}",
+    )),
+    *(f"{CENSUSES}{query}" for query in (
+        "", "?p=2", "?connection__organization__id__exact={organization}", "?provider=hubspot", "?provider=square",
     )),
 )  # fmt: skip
 
@@ -114,7 +121,18 @@ DEAL = f"""INSERT INTO crm_deal (organization_id, connection_id, external_id, so
     LEFT JOIN crm_company AS company
         ON company.connection_id = each.id AND company.external_id = (20000000 + (n - n %% 5 + 5) / 5 * 7919)::text
     ORDER BY n"""  # noqa: S608 - constants
+# What hangs on these: each company was asked five times and answered, and each account was counted many times.
+REST = (
+    """INSERT INTO crm_buyerfacts (company_id, facts, filled_at)
+    SELECT id, jsonb_build_object('filling', repeat('x', 300)), now() FROM crm_company ORDER BY id""",
+    """INSERT INTO crm_buyerlink (organization_id, company_id, created_at, expires_at, used_at, mailed_to)
+    SELECT organization_id, id, now(), now() + interval '1 day', now(), repeat('x', 100)
+    FROM crm_company, generate_series(1, 5) WHERE connection_id <> %(smallest)s OR id %% 100 = 0 ORDER BY id""",
+    """INSERT INTO crm_census (connection_id, taken_at, counted_here, counted_there, days_compared, days, calls)
+    SELECT connection_id, now(), 1, 1, 1, jsonb_build_array(repeat('x', 300)), 1 FROM crm_company ORDER BY id""",
+)
 FILLED = (
+    "crm_buyerfacts", "crm_buyerlink", "crm_census",
     "crm_company", "crm_contact", "crm_deal", "crm_owner", "crm_pipeline", "integrations_connection",
     "accounts_organization",
 )  # fmt: skip
@@ -138,11 +156,11 @@ def statements(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[s
     with django_db_blocker.unblock(), transaction.atomic():
         with scopes_disabled(), database.cursor() as cursor:
             accounts = [_account(number) for number in range(TENANTS)]
-            make_till(
-                accounts[0].connection.organization, "square"
-            )  # without it nobody has Square, and nothing would be asked
-            facts = {"accounts": [each.connection.pk for each in accounts], "rows": ROWS}
-            for statement in (COMPANY, CONTACT, DEAL):
+            # Without it nobody has Square, and nothing would be asked.
+            make_till(accounts[0].connection.organization, "square")
+            keys = [each.connection.pk for each in accounts]
+            facts = {"accounts": keys, "rows": ROWS, "smallest": keys[-1]}
+            for statement in (COMPANY, CONTACT, DEAL, *REST):
                 cursor.execute(statement, facts)
             for index in SEARCHES:  # as autovacuum does: what was written last waits beside the index, 4 MB at most
                 cursor.execute("SELECT gin_clean_pending_list(%s)", [index])
