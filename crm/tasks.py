@@ -5,6 +5,8 @@ A provider whose tasks have names of their own calls these.
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from celery import current_app, shared_task
 from django.db import transaction
@@ -27,6 +29,8 @@ from crm.services.writeback import OPTION as WRITE_BACK
 from integrations.base.errors import IntegrationError, TransientError
 from integrations.base.registry import connector_classes
 from integrations.models import Connection, ConnectionStatus
+from integrations.services.leases import WRITE_BACK as WRITE_BACK_LEASE
+from integrations.services.leases import left_behind
 from integrations.services.syncs import SyncNotPossible, connection_for_sync
 from invoices.tasks import ring_submissions
 
@@ -164,12 +168,23 @@ def take_census_of(connection_id: int) -> str:
 @shared_task(name="crm.tasks.write_back_invoices")
 def ring_write_backs() -> int:
     """Ring for every account whose owner wants invoices written to its deals; returns how many there are."""
+    return _ring_write_backs()
+
+
+def _ring_write_backs(**narrower: Any) -> int:
     with scopes_disabled():
         wanted = Connection.objects.filter(status=ConnectionStatus.ACTIVE, **{f"options__{WRITE_BACK}": True})
+        wanted = wanted.filter(**narrower)
         ids = list(wanted.values_list("pk", flat=True))
     for connection_id in ids:
         current_app.send_task("crm.tasks.write_back_invoices_of", args=[connection_id], expires=WRITE_BACK_EXPIRES)
     return len(ids)
+
+
+@shared_task(name="crm.tasks.write_back_left_behind")
+def ring_left_write_backs() -> int:
+    """Ring for the accounts whose worker died while it wrote; returns how many there are."""
+    return _ring_write_backs(pk__in=left_behind(WRITE_BACK_LEASE))
 
 
 @shared_task(name="crm.tasks.write_back_invoices_of")

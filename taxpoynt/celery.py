@@ -63,9 +63,10 @@ SWEEPS = {
     "read-payments": ("pos.tasks.read_payments", 300.0),
     "match-waiting-payments": ("pos.tasks.match_waiting_payments", 60.0),
     "write-back-invoices": ("crm.tasks.write_back_invoices", 60.0),
-    "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 15.0),
-    "work-exchanges": ("invoices.tasks.work_exchanges", 30.0),
-    "send-due-letters": ("invoices.tasks.send_due_letters", 30.0),
+    "write-back-left-behind": ("crm.tasks.write_back_left_behind", 10.0),
+    "submit-due-invoices": ("invoices.tasks.submit_due_invoices", 10.0),
+    "work-exchanges": ("invoices.tasks.work_exchanges", 10.0),
+    "send-due-letters": ("invoices.tasks.send_due_letters", 10.0),
     "tell-deadlines": ("invoices.tasks.tell_deadlines", 300.0),
 }
 # Once a night, by the clock in Lagos: after the nightly syncs, which begin at two.

@@ -21,6 +21,7 @@ from crm.services.reading import crm_connector
 from integrations.base.errors import IntegrationError, NotFound, RateLimited, RequestRejected
 from integrations.base.registry import connector_classes
 from integrations.models import Connection
+from integrations.services.leases import WRITE_BACK, Held, LeaseLost, leased
 from invoices.models import Invoice, Status
 
 logger = structlog.get_logger(__name__)
@@ -28,8 +29,6 @@ logger = structlog.get_logger(__name__)
 OPTION = "write_back"
 SOURCE_KIND = "deal"
 A_ROUND = 100
-# One round has a hundred calls; a worker that still holds some of them after LEASE - MARGIN leaves them to the next.
-LEASE, MARGIN = timedelta(minutes=15), timedelta(minutes=5)
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=1)
 MAX_ATTEMPTS = 14  # the waits before the last one add up to about four days
 WORDS = {
@@ -61,7 +60,7 @@ class WriteBackSwitch:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One deal that this worker writes to until the lease in its row ends."""
+    """One deal that this worker writes to; the time in its row tells its claim from a later one."""
 
     row: WriteBack
     external_id: str
@@ -100,14 +99,15 @@ def write_back_invoices(*, connection: Connection) -> int:
     """
     if not _may_write(connection):
         return 0
-    claims = _claim(connection, timezone.now())
-    if not claims:
-        return 0
-    connector = crm_connector(connection)
-    try:
-        return _write(connector, connection, claims)
-    finally:
-        connector.close()
+    with leased(f"{WRITE_BACK} {connection.pk}") as held:
+        claims = _claim(connection, timezone.now()) if held else []
+        if not held or not claims:
+            return 0
+        connector = crm_connector(connection)
+        try:
+            return _write(connector, connection, claims, held)
+        finally:
+            connector.close()
 
 
 def _write_scopes(connection: Connection) -> tuple[str, ...]:
@@ -156,16 +156,15 @@ def _withdrawn(connection: Connection, now: datetime) -> QuerySet[WriteBack]:
 
 
 def _claim(connection: Connection, now: datetime) -> list[Claim]:
-    """Take the next deals for this worker; the lock keeps two workers from taking the same ones."""
+    """Take the next deals for the worker that holds the connection's lease."""
     with transaction.atomic():
-        Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         invoices = list(_untold(connection, now).only("pk", "number", "status", "source_external_id")[:A_ROUND])
         wanted: dict[str, Invoice | None] = {each.source_external_id: each for each in invoices}
         withdrawn = _withdrawn(connection, now).values_list("deal__external_id", flat=True)
         wanted |= dict.fromkeys(withdrawn[: A_ROUND - len(wanted)])
         deals = Deal.objects.filter(connection=connection, external_id__in=list(wanted)).order_by("pk")
         deals = deals.select_related("write_back").only("external_id", "is_archived", "write_back")
-        claims = [_wanted(deal, wanted[deal.external_id], now + LEASE) for deal in deals]
+        claims = [_wanted(deal, wanted[deal.external_id], now) for deal in deals]
         columns = ["state", "invoice", "number", "status", "attempts", "next_attempt_at", "problem", "updated_at"]
         WriteBack.objects.bulk_create(
             [claim.row for claim in claims], update_conflicts=True, unique_fields=["deal"], update_fields=columns
@@ -173,11 +172,11 @@ def _claim(connection: Connection, now: datetime) -> list[Claim]:
     return [claim for claim in claims if claim.row.state == WriteState.WAITING]
 
 
-def _wanted(deal: Deal, invoice: Invoice | None, lease: datetime) -> Claim:
+def _wanted(deal: Deal, invoice: Invoice | None, now: datetime) -> Claim:
     """Return what a deal should say, as a row that is not saved yet."""
     before: WriteBack | None = getattr(deal, "write_back", None)
     number, status = (invoice.number or "", invoice.status) if invoice else ("", "")
-    row = WriteBack(deal=deal, invoice=invoice, number=number, status=status, next_attempt_at=lease)
+    row = WriteBack(deal=deal, invoice=invoice, number=number, status=status, next_attempt_at=now)
     if before and (before.invoice_id, before.number, before.status) == (row.invoice_id, number, status):
         row.attempts, row.problem = before.attempts, before.problem
     if deal.is_archived:
@@ -187,16 +186,17 @@ def _wanted(deal: Deal, invoice: Invoice | None, lease: datetime) -> Claim:
     return Claim(row, deal.external_id, InvoiceFacts(number=number, status=words, link=link))
 
 
-def _write(connector: CRMConnector, connection: Connection, claims: list[Claim]) -> int:
+def _write(connector: CRMConnector, connection: Connection, claims: list[Claim], held: Held) -> int:
     written = 0
     for position, claim in enumerate(claims):
-        lease = claim.row.next_attempt_at
-        if lease is None or timezone.now() > lease - MARGIN:
-            break
         try:
+            held.check()
             connector.write_invoice_facts(claim.external_id, claim.facts)
         except (NotFound, RequestRejected) as refusal:
             _failed(claim, refusal.sentence)
+        except LeaseLost:
+            logger.warning("write_back_taken_over", connection=connection.pk)
+            break
         except IntegrationError as problem:  # the next deal would meet it too
             _failed(claim, problem.sentence, problem)
             _give_back(claims[position + 1 :])
@@ -225,13 +225,13 @@ def _failed(claim: Claim, sentence: str, problem: IntegrationError | None = None
 
 
 def _give_back(claims: list[Claim]) -> None:
-    """End the lease of deals that were not tried."""
+    """Let deals that were not tried wait, so that the next round does not meet the same fault at once."""
     for claim in claims:
         _record(claim, next_attempt_at=timezone.now() + FIRST_WAIT, problem=claim.row.problem)
 
 
 def _record(claim: Claim, **columns: Any) -> None:
-    """Store the outcome, unless the lease ended and another worker has the deal by now."""
+    """Store the outcome, unless another worker has claimed the deal by now."""
     facts = {"state": WriteState.WAITING, "next_attempt_at": None, "problem": "", "updated_at": timezone.now()}
     held = WriteBack.objects.filter(
         pk=claim.row.pk, state=WriteState.WAITING, next_attempt_at=claim.row.next_attempt_at

@@ -10,13 +10,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from time import sleep
 from typing import Any
 
 import structlog
 from django.db import DatabaseError, InterfaceError
 from django.db import connection as database
-from django.db.models import CharField, DateTimeField, Exists, Func, Value
+from django.db.backends.utils import CursorWrapper
+from django.db.models import CharField, DateTimeField, Exists, Func, Model, Value
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Concat
 
 from integrations.models import Lease
@@ -27,6 +30,7 @@ logger = structlog.get_logger(__name__)
 EVENTS = "events"  # with a connection's number: its events
 BACKLOG = "backlog"  # with a queue's name: the splitting of deliveries that have piled up
 SYNC = "sync"  # with a connection's number and a stream: a run of it
+WRITE_BACK = "write-back"  # with a connection's number: telling its deals of their invoices
 
 LASTS = 15  # seconds after its last renewal: a dead worker's work is free then
 RENEWED_EVERY = 4  # seconds: three renewals may fail before anybody else is let in
@@ -55,6 +59,13 @@ class Held:
     name: str
     fence: int
 
+    def renew(self, cursor: CursorWrapper) -> None:
+        """Let it end later, if it is still ours; the cursor's rowcount tells."""
+        cursor.execute(
+            f"UPDATE {TABLE} SET until = {UNTIL} WHERE name = %s AND fence = %s AND until > 'epoch'",  # noqa: S608
+            [self.name, self.fence],
+        )
+
     def check(self) -> None:
         """Raise LeaseLost unless it is still ours; inside a transaction nobody can take it before the commit."""
         with database.cursor() as cursor:
@@ -64,6 +75,59 @@ class Held:
             )
             if cursor.fetchone() is None:
                 raise LeaseLost(f"Another worker has taken over {self.name}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row that was claimed: its `lease_until` says for how long, and its `attempts` by whom."""
+
+    table: str
+    pk: int
+    fence: int
+
+    @property
+    def name(self) -> str:
+        """Return what it is called in the log."""
+        return f"{self.table} {self.pk}"
+
+    def renew(self, cursor: CursorWrapper) -> None:
+        """Let it end later, if it is still ours; the cursor's rowcount tells."""
+        cursor.execute(
+            f"UPDATE {self.table} SET lease_until = {UNTIL} WHERE id = %s AND attempts = %s"  # noqa: S608
+            " AND lease_until IS NOT NULL",
+            [self.pk, self.fence],
+        )
+
+    def check(self) -> None:
+        """Raise LeaseLost unless it is still ours; inside a transaction nobody can take it before the commit."""
+        with database.cursor() as cursor:
+            cursor.execute(
+                f"SELECT 1 FROM {self.table} WHERE id = %s AND attempts = %s"  # noqa: S608 - a table of ours
+                " AND lease_until IS NOT NULL FOR SHARE",
+                [self.pk, self.fence],
+            )
+            if cursor.fetchone() is None:
+                raise LeaseLost(f"Another worker has taken over {self.name}.")
+
+
+def claim_end() -> CombinedExpression:
+    """Return until when a row that is claimed now stays so without a renewal."""
+    return ClockTimestamp() + Value(timedelta(seconds=LASTS))
+
+
+def claim_of(row: Model, attempt: int) -> Claimed:
+    """Return the claim that was written to a row with `attempts` and `lease_until`."""
+    return Claimed(row._meta.db_table, row.pk, attempt)
+
+
+@contextmanager
+def renewed(claim: Claimed) -> Iterator[None]:
+    """Renew a claim as long as the block lasts; whoever records its end sets `lease_until` to None."""
+    _keeper.keep(claim)
+    try:
+        yield
+    finally:
+        _keeper.let_go(claim)
 
 
 @contextmanager
@@ -148,6 +212,17 @@ def hold_until_commit(name: str) -> bool:
         return cursor.fetchone() is not None
 
 
+def left_behind(kind: str) -> list[str]:
+    """Return the names, without the kind, of leases that ran out and were not given back: their workers died."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"SELECT name FROM {TABLE} WHERE until < clock_timestamp() AND until > 'epoch' AND fence > 0"  # noqa: S608
+            " AND starts_with(name, %s)",
+            [f"{kind} "],
+        )
+        return [name.removeprefix(f"{kind} ") for (name,) in cursor.fetchall()]
+
+
 def give_back(held: Held) -> None:
     """Let the next worker in at once; with the database away the lease ends by itself."""
     try:
@@ -165,10 +240,10 @@ class _Keeper:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._held: set[Held] = set()
+        self._held: set[Held | Claimed] = set()
         self._thread: threading.Thread | None = None
 
-    def keep(self, held: Held) -> None:
+    def keep(self, held: Held | Claimed) -> None:
         """Renew a lease from now on."""
         with self._changed:
             self._held.add(held)
@@ -177,12 +252,12 @@ class _Keeper:
                 self._thread.start()
             self._changed.notify()
 
-    def let_go(self, held: Held) -> None:
+    def let_go(self, held: Held | Claimed) -> None:
         """Renew it no more."""
         with self._changed:
             self._held.discard(held)
 
-    def _miss(self, held: Held) -> None:
+    def _miss(self, held: Held | Claimed) -> None:
         with self._changed:
             is_lost = held in self._held  # and not given back a moment ago
             self._held.discard(held)
@@ -208,13 +283,10 @@ class _Keeper:
 _keeper = _Keeper()
 
 
-def _renewed(held: Held) -> bool:
+def _renewed(held: Held | Claimed) -> bool:
     try:
         with database.cursor() as cursor:
-            cursor.execute(
-                f"UPDATE {TABLE} SET until = {UNTIL} WHERE name = %s AND fence = %s AND until > 'epoch'",  # noqa: S608
-                [held.name, held.fence],
-            )
+            held.renew(cursor)
             is_ours: bool = cursor.rowcount == 1
     except (DatabaseError, InterfaceError):
         logger.warning("lease_not_renewed", lease=held.name)

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
@@ -46,9 +47,9 @@ class ExchangeQuerySet(models.QuerySet["Exchange"]):
             stage__in=DUE_STAGES, next_attempt_at__lte=now, invoice__business__submissions_paused_reason=""
         ).order_by("next_attempt_at", "pk")
 
-    def abandoned(self, now: datetime) -> models.QuerySet[Exchange]:
-        """Return what a worker was at when it died."""
-        return self.filter(stage=Stage.WORKING, lease_until__lt=now)
+    def abandoned(self) -> models.QuerySet[Exchange]:
+        """Return what a worker was at when it died or was cut off, by the database's clock."""
+        return self.filter(stage=Stage.WORKING, lease_until__lt=Now())
 
 
 class Exchange(models.Model):

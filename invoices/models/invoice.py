@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection as database
 from django.db import models
 from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
@@ -62,9 +63,9 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
             .order_by("deadline_at", "pk")
         )
 
-    def abandoned(self, now: datetime) -> QuerySet[Invoice]:
-        """Return what a worker was submitting when it died."""
-        return self.filter(status=Status.SUBMITTING, lease_until__lt=now)
+    def abandoned(self) -> QuerySet[Invoice]:
+        """Return what a worker was submitting when it died or was cut off, by the database's clock."""
+        return self.filter(status=Status.SUBMITTING, lease_until__lt=Now())
 
     def unsettled(self) -> QuerySet[Invoice]:
         """Return what somebody still has to look after or wait for, drafts left out."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
@@ -44,7 +45,7 @@ class PaperSentQuerySet(models.QuerySet["PaperSent"]):
     def due(self, now: datetime) -> models.QuerySet[PaperSent]:
         """Return what should be sent now, the longest waiting first; what a dead worker was at is due again."""
         waiting = Q(outcome=Post.WAITING, next_attempt_at__lte=now)
-        return self.filter(waiting | Q(outcome=Post.SENDING, lease_until__lt=now)).order_by("next_attempt_at", "pk")
+        return self.filter(waiting | Q(outcome=Post.SENDING, lease_until__lt=Now())).order_by("next_attempt_at", "pk")
 
 
 class PaperSent(models.Model):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
+from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
+from integrations.services.leases import Claimed, claim_of
 from invoices.authority.base import (
     Absent,
     Accepted,
@@ -26,6 +30,10 @@ from invoices.models import Invoice, Status, Step, Submission
 logger = structlog.get_logger(__name__)
 
 A = TypeVar("A", bound=Answer)
+
+# How long a hand-in may still arrive whose worker is not heard of any more: above a call of 70 s, and a wait or two of
+# 30 s that the authority asked for in the middle of it.
+SENDING_LASTS = timedelta(minutes=5)
 
 NOT_THERE = (
     "The tax authority does not hold this invoice yet. It is looked up once more, then handed in again unchanged."
@@ -52,6 +60,11 @@ class Claim:
     was_absent: bool
 
     @property
+    def lease(self) -> Claimed:
+        """Return what is renewed beside the work."""
+        return claim_of(self.invoice, self.attempt)
+
+    @property
     def resting(self) -> Status:
         """Return where the invoice waits when nothing of it was handed in."""
         return resting_status(self.invoice)
@@ -59,7 +72,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an attempt means for the invoice. `pause` stops the whole business; `silent`: no answer came at all."""
+    """What an attempt means for the invoice.
+
+    `pause` stops the whole business; `is_silent`: no answer came at all. Until `not_sent_before` an earlier hand-in may
+    still arrive, so the authority is only asked.
+    """
 
     invoice: Invoice
     status: Status
@@ -68,6 +85,7 @@ class Result:
     seen_absent: bool = False
     pause: str = ""
     is_silent: bool = False
+    not_sent_before: datetime | None = None
     details: dict[str, str] | None = None
 
 
@@ -77,10 +95,13 @@ def resting_status(invoice: Invoice) -> Status:
 
 
 def attempt(authority: Authority, claim: Claim) -> Result:
-    """Make one attempt; every call leaves one Submission row."""
+    """Make one attempt; every call leaves one Submission row.
+
+    Raises LeaseLost instead of handing in what another worker has taken over.
+    """
     if claim.is_asking:
         answer = _ask(authority, claim)
-        if not isinstance(answer, Absent) or not claim.was_absent:
+        if not isinstance(answer, Absent) or not claim.was_absent or _may_still_arrive_until(claim.invoice):
             return _after_asking(claim, answer)
     else:
         stopped = _validate(authority, claim)
@@ -144,7 +165,8 @@ def _after_asking(claim: Claim, answer: Lookup) -> Result:
         case Found():
             return _found(claim, answer)
         case Absent():
-            return Result(invoice, Status.UNKNOWN, NOT_THERE, seen_absent=True)
+            until = _may_still_arrive_until(invoice)
+            return Result(invoice, Status.UNKNOWN, NOT_THERE, seen_absent=True, not_sent_before=until)
         case CredentialsRefused(sentence=sentence):
             return Result(invoice, Status.UNKNOWN, f"{sentence} {ASKING}", pause=sentence)
         case LookupFailed(sentence=sentence):
@@ -152,6 +174,14 @@ def _after_asking(claim: Claim, answer: Lookup) -> Result:
             return Result(
                 invoice, Status.UNKNOWN, f"{sentence} {ASKING}", seen_absent=claim.was_absent, is_silent=silent
             )
+
+
+def _may_still_arrive_until(invoice: Invoice) -> datetime | None:
+    """Return until when a hand-in may arrive whose end nobody recorded, None when there is none."""
+    unheard = Submission.objects.filter(invoice=invoice, step=Step.SIGN, finished_at=None)
+    last: datetime | None = unheard.aggregate(last=Max("started_at"))["last"]
+    until = last + SENDING_LASTS if last else None
+    return until if until and until > timezone.now() else None
 
 
 def _found(claim: Claim, found: Found) -> Result:
@@ -189,7 +219,9 @@ def _call(claim: Claim, step: Step, call: Callable[[], A]) -> A:
     if step in (Step.VALIDATE, Step.SIGN):
         row.request_sha256 = claim.invoice.document_sha256
     if step == Step.SIGN:
-        row.save()
+        with transaction.atomic():
+            claim.lease.check()
+            row.save()
     answer = call()
     row.finished_at = timezone.now()
     row.http_status = answer.http_status

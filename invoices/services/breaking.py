@@ -17,8 +17,9 @@ logger = structlog.get_logger(__name__)
 SILENCES_THAT_OPEN = 3
 # Seconds until one worker tries again, after the opening, the first failed try, the second …
 WAITS = (10, 30, 60, 120, 300)
-# A try that its worker never reports on must not keep everybody else waiting for ever; above the slowest attempt.
-PROBE = timedelta(minutes=5)
+# A try that its worker never reports on must not keep everybody else waiting; one that is only slow costs the
+# authority one more try for each of these.
+PROBE = timedelta(seconds=25)
 
 
 def may_call() -> bool:

@@ -28,6 +28,7 @@ from typst import TypstError
 from accounts.mail import is_mail_set_up
 from accounts.models import User
 from accounts.templatetags.show import money
+from integrations.services.leases import Claimed, LeaseLost, claim_end, claim_of, renewed
 from invoices.models import REGISTERED, Business, Invoice, PaperSent, Post
 from invoices.paper.letter import LetterFacts, letter_of, one_line
 from invoices.paper.sheet import day
@@ -35,7 +36,6 @@ from invoices.services.papering import check_address, pdf_name, pdf_of
 
 logger = structlog.get_logger(__name__)
 
-LEASE = timedelta(minutes=5)  # above the slowest hand-over to a mail server
 # Seconds after the first, second … failure in a row; about a day in all, then it is given up and shown.
 BACK_OFF = (60, 300, 1800, 7200, 21_600, 43_200)
 NO_ADDRESS = "The signed invoice names no e-mail address that can be used. Send the PDF to the buyer yourself."
@@ -98,8 +98,12 @@ def send_due_letters(*, until: datetime | None = None) -> Counter[str]:
         row = _claim()
         if row is None:
             break
-        with scope(organization=row.invoice.organization_id):
-            done[_send(row)] += 1
+        claim = claim_of(row, row.attempts)
+        with scope(organization=row.invoice.organization_id), renewed(claim):
+            try:
+                done[_send(row, claim)] += 1
+            except LeaseLost:
+                logger.warning("claim_lost", letter=row.pk, attempt=row.attempts)
     return done
 
 
@@ -127,14 +131,16 @@ def _claim() -> PaperSent | None:
         row: PaperSent | None = due.select_related("invoice__business").first()
         if row is None:
             return None
-        row.outcome, row.attempts, row.lease_until = Post.SENDING, row.attempts + 1, now + LEASE
-        row.save(update_fields=["outcome", "attempts", "lease_until", "updated_at"])
+        row.outcome, row.attempts = Post.SENDING, row.attempts + 1
+        taken = PaperSent.objects.filter(pk=row.pk)
+        taken.update(outcome=Post.SENDING, attempts=row.attempts, lease_until=claim_end(), updated_at=now)
     return row
 
 
-def _send(row: PaperSent) -> str:
+def _send(row: PaperSent, claim: Claimed) -> str:
     try:
         pdf = pdf_of(row.invoice)
+        claim.check()
         _message(row.invoice, row.to, pdf).send()
     except (OSError, smtplib.SMTPException, TypstError) as problem:
         return _record_failure(row, problem)

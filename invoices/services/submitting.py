@@ -1,7 +1,8 @@
 """Hands invoices in: claim, call outside any transaction, record. Never twice, never lost.
 
 After anything but a clear yes or no the authority is asked by IRN before the same bytes go out again, because its
-words for "busy" are also its words for "handed in before". An IRN is never changed.
+words for "busy" are also its words for "handed in before". An IRN is never changed. A claim is renewed beside the work,
+so what a dead worker had is asked about within half a minute (docs/adr/0017).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
 from accounts.models import Organization
+from integrations.services.leases import LeaseLost, claim_end, renewed
 from invoices.authority.base import Authority
 from invoices.authority.pacing import held_for
 from invoices.models import REGISTERED, WAITING, Business, Invoice, Status
@@ -31,9 +33,8 @@ from invoices.services.noting import settle_original
 
 logger = structlog.get_logger(__name__)
 
-# Above the slowest attempt: validate and sign at 70 s each, confirm and search at 40 s each, and a wait or two of 30 s
-# that the authority asked for in the middle of it.
-LEASE = timedelta(minutes=5)
+# A drain looks this often for what dead workers left; one that is over is rung for every ten seconds.
+LOOKS_EVERY = timedelta(seconds=5)
 # Seconds to wait after the first, second … attempt in a row that settled nothing.
 BACK_OFF = (5, 15, 60, 300, 1800, 3600)
 ALARM_AFTER = 4
@@ -51,7 +52,7 @@ def submit_invoice(*, invoice_id: int) -> Invoice:
         _give_up_dead_claims(mine)
         claim = _claim(mine)
         if claim is not None:
-            _record(claim, attempt(authority_of(claim.invoice), claim))
+            _hand_in(authority_of(claim.invoice), claim)
         return Invoice.objects.select_related("business").get(pk=invoice_id)
 
 
@@ -67,16 +68,20 @@ def submit_due_invoices(
     is away: what is left stays due. `after_each` hears of each result, for a progress line.
     """
     done: Counter[str] = Counter()
-    with scopes_disabled():
-        _give_up_dead_claims(_invoices_of(organization))
+    next_look = timezone.now()
     with _authorities() as authority_of:
         while until is None or timezone.now() < until:
+            if timezone.now() >= next_look:
+                next_look = timezone.now() + LOOKS_EVERY
+                with scopes_disabled():
+                    _give_up_dead_claims(_invoices_of(organization))
             claim = claim_next(organization)
             if claim is None:
                 break
             with scope(organization=claim.invoice.organization_id):
-                result = attempt(authority_of(claim.invoice), claim)
-                _record(claim, result)
+                result = _hand_in(authority_of(claim.invoice), claim)
+            if result is None:
+                continue
             done[result.status] += 1
             if after_each is not None:
                 after_each(result)
@@ -141,7 +146,7 @@ def _invoices_of(organization: Organization | None) -> InvoiceQuerySet:
 def _give_up_dead_claims(invoices: InvoiceQuerySet) -> None:
     """A worker that died may have handed its invoice in: the outcome is unknown, to be asked at once."""
     now = timezone.now()
-    given_up = invoices.abandoned(now).update(
+    given_up = invoices.abandoned().update(
         status=Status.UNKNOWN, lease_until=None, next_attempt_at=now, seen_absent=False, updated_at=now
     )
     if given_up:
@@ -159,9 +164,22 @@ def _claim(invoices: InvoiceQuerySet) -> Claim | None:
         if invoice is None:
             return None
         claim = Claim(invoice, invoice.attempts + 1, invoice.status == Status.UNKNOWN, invoice.seen_absent)
-        invoice.status, invoice.attempts, invoice.lease_until = Status.SUBMITTING, claim.attempt, now + LEASE
-        invoice.save(update_fields=["status", "attempts", "lease_until", "updated_at"])
+        invoice.status, invoice.attempts = Status.SUBMITTING, claim.attempt
+        taken = Invoice.objects.filter(pk=invoice.pk)
+        taken.update(status=Status.SUBMITTING, attempts=claim.attempt, lease_until=claim_end(), updated_at=now)
     return claim
+
+
+def _hand_in(authority: Authority, claim: Claim) -> Result | None:
+    """Make the attempt and record it; None when another worker has the invoice by now, which will ask about it."""
+    with renewed(claim.lease):
+        try:
+            result = attempt(authority, claim)
+        except LeaseLost:
+            logger.warning("claim_lost", invoice=claim.invoice.pk, attempt=claim.attempt)
+            return None
+        _record(claim, result)
+    return result
 
 
 def _record(claim: Claim, result: Result) -> None:
@@ -199,7 +217,10 @@ def _columns(result: Result, setbacks: int) -> dict[str, Any]:
         columns |= {"signed_at": now, "csid": details.get("csid"), "server_qr": details.get("qrCode")}
         columns |= {"voided_for": "", "void_reason": ""}
     if result.status in WAITING:
-        columns |= {"next_attempt_at": now + _wait(setbacks, result), "setbacks": setbacks + 1}
+        next_attempt = now + _wait(setbacks, result)
+        if result.not_sent_before is not None:
+            next_attempt = min(next_attempt, result.not_sent_before)
+        columns |= {"next_attempt_at": next_attempt, "setbacks": setbacks + 1}
         if setbacks + 1 >= ALARM_AFTER:
             logger.error("invoice_unsettled", invoice=result.invoice.pk, attempts_in_a_row=setbacks + 1)
     return columns

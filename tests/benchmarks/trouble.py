@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-TESTS = ("tests/queues/test_tills.py", "tests/queues/test_cut_off.py")
+TESTS = ("tests/queues/test_tills.py", "tests/queues/test_cut_off.py", "tests/queues/test_hand_in.py")
 
 
 def run(sales: int, away: int) -> None:

@@ -17,10 +17,12 @@ from accounts.models import Organization
 from crm.hubspot.writeback import OWN_PROPERTIES
 from crm.models import Deal, DealVersion, WriteBack, WriteState
 from crm.services import invoice_due_deals, switch_write_back, sync_deals, write_back_invoices, writeback
-from crm.tasks import ring_write_backs, write_back_invoices_of
+from crm.services.reading import crm_connector
+from crm.tasks import ring_left_write_backs, ring_write_backs, write_back_invoices_of
 from integrations.base.auth import Tokens
-from integrations.models import Connection
+from integrations.models import Connection, Lease
 from integrations.services.connections import connect_account
+from integrations.services.leases import WRITE_BACK, give_back, take
 from invoices.models import Business, Invoice, Status
 from invoices.services.submitting import submit_due_invoices
 from tests.crm.killing import write_back_and_die
@@ -271,18 +273,32 @@ def test_a_draft_that_was_taken_back_is_wiped_from_its_deal(
     assert write_back_invoices(connection=invoiced) == 0
 
 
-def test_two_workers_take_different_deals(invoiced: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writeback, "A_ROUND", 5)
-    first = writeback._claim(invoiced, timezone.now())
-    second = writeback._claim(invoiced, timezone.now())
-    assert len(first) == len(second) == 5
-    assert not {each.external_id for each in first} & {each.external_id for each in second}
+def test_one_worker_at_a_time_writes_to_an_account(invoiced: Connection) -> None:
+    held = take(f"{WRITE_BACK} {invoiced.pk}")
+    assert held
+    assert write_back_invoices(connection=invoiced) == 0
+    give_back(held)
+    assert write_back_invoices(connection=invoiced) == Invoice.objects.count()
 
 
-def test_a_worker_whose_lease_ended_records_nothing(invoiced: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_was_replaced_writes_no_more(
+    invoiced: Connection, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = writeback._claim(invoiced, timezone.now())
+    held = take(f"{WRITE_BACK} {invoiced.pk}")
+    assert held
+    Lease.objects.update(until=timezone.now() - timedelta(seconds=1))
+    assert take(held.name), "another worker is let in"
+    assert writeback._write(crm_connector(invoiced), invoiced, claims, held) == 0
+    assert set(WriteBack.objects.values_list("state", flat=True)) == {WriteState.WAITING}
+
+
+def test_a_worker_whose_claim_was_taken_over_records_nothing(
+    invoiced: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(writeback, "A_ROUND", 1)
     (slow,) = writeback._claim(invoiced, timezone.now())
-    (quick,) = writeback._claim(invoiced, timezone.now() + writeback.LEASE + timedelta(seconds=1))
+    (quick,) = writeback._claim(invoiced, timezone.now())
     assert quick.external_id == slow.external_id
     writeback._failed(slow, "Too late.")
     assert WriteBack.objects.get().problem == ""
@@ -314,7 +330,7 @@ def test_only_switched_accounts_are_rung_for_and_no_other_tenants_deal_is_touche
 
 @pytest.mark.django_db(transaction=True)
 def test_a_round_that_was_killed_is_taken_up_when_its_lease_ends(
-    invoiced: Connection, sandbox: SandboxProcess, tokens: Tokens
+    invoiced: Connection, sandbox: SandboxProcess, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.crm.killing"])
@@ -326,7 +342,13 @@ def test_a_round_that_was_killed_is_taken_up_when_its_lease_ends(
     done = WriteBack.objects.filter(state=WriteState.WRITTEN).count()
     assert 0 < done < Invoice.objects.count()
     assert write_back_invoices(connection=invoiced) == 0, "the dead worker's lease still stands"
-    make_due()
-    assert write_back_invoices(connection=invoiced) == Invoice.objects.count() - done
+    assert ring_left_write_backs() == 0
+    Lease.objects.update(until=timezone.now() - timedelta(seconds=1))
+    rung: list[Any] = []
+    monkeypatch.setattr(current_app, "send_task", lambda task, args, **_: rung.append((task, args)))
+    assert ring_left_write_backs() == 1
+    assert rung == [("crm.tasks.write_back_invoices_of", [invoiced.pk])]
+    assert write_back_invoices_of(invoiced.pk) == Invoice.objects.count() - done
+    assert ring_left_write_backs() == 0
     for invoice in Invoice.objects.all():
         assert told(sandbox, tokens, invoice.source_external_id)[0] == (invoice.number or "")

@@ -21,8 +21,8 @@ from tests.crm.killing import count_down
 WORKERS = 2
 # A worker that is let live ends by itself after this long.
 SHIFT = timedelta(seconds=20)
-# Above the slowest attempt here, as the real lease is above the slowest there.
-LEASE = timedelta(seconds=4)
+# Above the slowest attempt here, as the real ones are above the slowest there.
+LEASE = 4  # seconds
 STEPS = (10, 220)  # statements and calls before a worker dies
 
 
@@ -85,13 +85,15 @@ def _hurry(database_name: str, sandbox_url: str) -> None:
     """Aim this process at the sandbox, with waits that a test can afford."""
     from django.conf import settings
 
-    from invoices.services import breaking, submitting
+    from integrations.services import leases
+    from invoices.services import attempting, breaking, submitting
 
     connections["default"].settings_dict["NAME"] = database_name
     settings.MBS_BASE_URL, settings.MBS_RESOLVE_WAIT_SECONDS = sandbox_url, 0.05
     settings.MBS_CALLS_PER_SECOND = settings.MBS_CALLS_PER_SECOND_PER_BUSINESS = 0
-    submitting.LEASE, submitting.BACK_OFF = LEASE, (0.05,)
-    breaking.WAITS, breaking.PROBE = (0.05,), LEASE
+    leases.LASTS, leases.UNTIL = LEASE, f"clock_timestamp() + interval '{LEASE} seconds'"
+    attempting.SENDING_LASTS, submitting.BACK_OFF = timedelta(seconds=LEASE), (0.05,)
+    breaking.WAITS, breaking.PROBE = (0.05,), timedelta(seconds=LEASE)
 
 
 def submit_until_death(database_name: str, sandbox_url: str, steps: int) -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from integrations.partitions import MonthlyTable, maintain, partition_name
 from invoices.authority.base import Unclear
-from invoices.models import Exchange, ExchangeCall, Invoice, Purpose
+from invoices.models import Exchange, ExchangeCall, Invoice, Purpose, Stage
 from invoices.services.exchanging import Authorities, Work, call
 
 CALLS = MonthlyTable("invoices_exchangecall", "started_at")
@@ -51,6 +51,7 @@ def test_a_call_lies_in_its_month_and_only_that_is_read_for_it(exchange: Exchang
 
 
 def test_the_answer_of_a_call_is_written_into_one_month_only(exchange: Exchange) -> None:
+    Exchange.objects.update(stage=Stage.WORKING, attempts=1, lease_until=timezone.now())
     work = Work(exchange, False, False, Authorities(), 1)
     with CaptureQueriesContext(database) as asked:
         call(work, "confirm", lambda: Unclear("No answer came."))
