@@ -99,9 +99,10 @@ FILL = (
     deadline, note, first_seen_at, settled_at, found_in_id) SELECT each.organization_id, md5(each.id::text),
     CASE each.id %% 10000 WHEN 1 THEN 'duplicate' WHEN 2 THEN 'differs' ELSE 'waiting' END,
     'Order ' || each.source_external_id, 'NGN', 1000,
-    CASE each.id %% 1000 WHEN 1 THEN 'open' WHEN 2 THEN 'explained' ELSE 'settled' END, NULL, each.created_at::date,
-    repeat('x', 100), now(), CASE WHEN each.id %% 1000 NOT IN (1, 2) THEN now() END, run.id
-    FROM invoices_invoice AS each JOIN invoices_reconciliation AS run USING (organization_id) ORDER BY each.id""",
+    each.state, NULL, each.created_at::date, repeat('x', 100), now(), CASE WHEN each.state = 'settled' THEN now() END,
+    run.id FROM (SELECT *, CASE WHEN id %% 1000 = 1 OR source_external_id = '1' THEN 'open' WHEN id %% 1000 = 2
+    THEN 'explained' ELSE 'settled' END AS state FROM invoices_invoice) AS each
+    JOIN invoices_reconciliation AS run USING (organization_id) ORDER BY each.id""",
 )
 # The smallest has one run, older than all others.
 RUNS = """INSERT INTO invoices_reconciliation (organization_id, since, until, state, sources, figures, numbers, problem,
