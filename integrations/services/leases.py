@@ -33,6 +33,7 @@ SYNC = "sync"  # with a connection's number and a stream: a run of it
 WRITE_BACK = "write-back"  # with a connection's number: telling its deals of their invoices
 
 LASTS = 15  # seconds after its last renewal: a dead worker's work is free then
+CLAIMED_AT_MOST = 10  # minutes since the row was claimed: a worker that hangs and does not die is replaced then
 RENEWED_EVERY = 4  # seconds: three renewals may fail before anybody else is let in
 # Our own table's name and number are all that is written into the statements below.
 RUNG_FOR = 8  # seconds; a ring that is lost costs as many, and the wait for the next sweep
@@ -79,7 +80,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A row that was claimed: its `lease_until` says for how long, and its `attempts` by whom."""
+    """A row that was claimed: its `lease_until` says for how long, its `attempts` by whom, its `updated_at` when."""
 
     table: str
     pk: int
@@ -94,7 +95,7 @@ class Claimed:
         """Let it end later, if it is still ours; the cursor's rowcount tells."""
         cursor.execute(
             f"UPDATE {self.table} SET lease_until = {UNTIL} WHERE id = %s AND attempts = %s"  # noqa: S608
-            " AND lease_until IS NOT NULL",
+            f" AND lease_until IS NOT NULL AND updated_at > clock_timestamp() - interval '{CLAIMED_AT_MOST} minutes'",
             [self.pk, self.fence],
         )
 

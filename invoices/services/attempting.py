@@ -38,6 +38,9 @@ SENDING_LASTS = timedelta(minutes=5)
 NOT_THERE = (
     "The tax authority does not hold this invoice yet. It is looked up once more, then handed in again unchanged."
 )
+UNDER_WAY = (
+    "The tax authority does not hold this invoice yet, and what was sent may still arrive. It is asked again by itself."
+)
 ASKING = "It is not known yet whether the tax authority has this invoice. It is asked again by itself."
 TAKEN = (
     "The tax authority already holds an invoice with the number {number} and this date, and it was not handed in from "
@@ -75,7 +78,7 @@ class Result:
     """What an attempt means for the invoice.
 
     `pause` stops the whole business; `is_silent`: no answer came at all. Until `not_sent_before` an earlier hand-in may
-    still arrive, so the authority is only asked.
+    still arrive, so that it is absent means nothing yet.
     """
 
     invoice: Invoice
@@ -101,7 +104,7 @@ def attempt(authority: Authority, claim: Claim) -> Result:
     """
     if claim.is_asking:
         answer = _ask(authority, claim)
-        if not isinstance(answer, Absent) or not claim.was_absent or _may_still_arrive_until(claim.invoice):
+        if not isinstance(answer, Absent) or not claim.was_absent:
             return _after_asking(claim, answer)
     else:
         stopped = _validate(authority, claim)
@@ -166,7 +169,8 @@ def _after_asking(claim: Claim, answer: Lookup) -> Result:
             return _found(claim, answer)
         case Absent():
             until = _may_still_arrive_until(invoice)
-            return Result(invoice, Status.UNKNOWN, NOT_THERE, seen_absent=True, not_sent_before=until)
+            sentence = NOT_THERE if until is None else UNDER_WAY
+            return Result(invoice, Status.UNKNOWN, sentence, seen_absent=until is None, not_sent_before=until)
         case CredentialsRefused(sentence=sentence):
             return Result(invoice, Status.UNKNOWN, f"{sentence} {ASKING}", pause=sentence)
         case LookupFailed(sentence=sentence):

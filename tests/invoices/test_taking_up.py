@@ -108,13 +108,13 @@ def test_a_hand_in_that_may_still_arrive_is_asked_about_and_not_repeated(
     invoice: Invoice, sandbox: SandboxProcess
 ) -> None:
     hand_in_and_die(invoice)
-    assert submit_invoice(invoice_id=invoice.pk).seen_absent
-    for _ in range(3):
+    for _ in range(4):
         waiting = again(invoice)
         assert (waiting.status, sent(sandbox)) == (Status.UNKNOWN, {})
         assert waiting.next_attempt_at is not None
         assert waiting.next_attempt_at <= Submission.objects.get(step=Step.SIGN).started_at + SENDING_LASTS
     Submission.objects.filter(step=Step.SIGN).update(started_at=timezone.now() - SENDING_LASTS)
+    assert again(invoice).seen_absent, "only from now on it counts that it is not there"
     assert again(invoice).status == Status.SIGNED
     assert sent(sandbox) == {invoice.irn: 1}
 
@@ -225,3 +225,12 @@ def test_a_worker_whose_letter_was_taken_over_does_not_send_it(signed: Invoice, 
     with pytest.raises(LeaseLost):
         mailing._send(slow, claim)
     assert PaperSent.objects.get().outcome == Post.SENDING
+
+
+def test_a_worker_that_hangs_and_does_not_die_is_replaced_too(invoice: Invoice) -> None:
+    claim = claim_next(None)
+    assert claim is not None
+    assert leases._renewed(claim.lease)
+    claimed_at = timezone.now() - timedelta(minutes=leases.CLAIMED_AT_MOST)
+    Invoice.objects.filter(pk=invoice.pk).update(updated_at=claimed_at)
+    assert not leases._renewed(claim.lease)
