@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.admin_base import BigAdmin, EvidenceAdmin, EvidenceInline, badge, folded, organizations
+from accounts.admin_base import BigAdmin, EvidenceAdmin, EvidenceInline, SearchedAdmin, badge, folded, organizations
 from accounts.templatetags.show import NOTHING, ago, money, quantity
 from crm.models import (
     Cause,
@@ -40,7 +40,7 @@ PROVENANCE = (
 )  # fmt: skip
 
 
-class RecordAdmin(BigAdmin):
+class RecordAdmin(SearchedAdmin):
     """A provider's record, with the payload it was made from."""
 
     search_fields = ("external_id",)  # shows the box; what is looked through is the model's `matching` to say
@@ -326,7 +326,7 @@ class CensusDifferenceInline(EvidenceInline):
 
 
 @admin.register(Census)
-class CensusAdmin(EvidenceAdmin):
+class CensusAdmin(BigAdmin):
     """What is stored against what the provider has."""
 
     list_display = (
@@ -334,8 +334,6 @@ class CensusAdmin(EvidenceAdmin):
     )  # fmt: skip
     list_filter = (organizations("connection__organization"), ProviderOfConnectionFilter)
     list_select_related = ("connection__organization",)
-    ordering = ("-pk",)
-    sortable_by = ()
     fields = (
         "connection", "show_organization", "taken_at", "counted_there", "counted_here", "days_compared", "show_days",
         "calls",

@@ -9,14 +9,12 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.admin_base import BigAdmin, organizations
+from accounts.admin_base import SearchedAdmin, of_newest, organizations
 from accounts.templatetags.show import NOTHING
 from crm.models import BuyerFacts, BuyerLink, Company
 
-FOUND = 1_000
 
-
-class OfCompanyAdmin(BigAdmin):
+class OfCompanyAdmin(SearchedAdmin):
     """Rows of a company, found by what the company is found by."""
 
     search_fields = ("company__name",)  # shows the box
@@ -24,8 +22,7 @@ class OfCompanyAdmin(BigAdmin):
 
     def found(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
         """Return the rows of the newest companies that have the text."""
-        companies = Company.objects.matching(text).order_by("-pk").values_list("pk", flat=True)
-        return rows.filter(company__in=list(companies[:FOUND]))
+        return of_newest(rows, "company", Company.objects.matching(text))
 
 
 @admin.register(BuyerFacts)

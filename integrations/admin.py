@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin_base import EvidenceAdmin, EvidenceInline, TenantAdmin, badge, folded, organizations
+from accounts.admin_base import BigAdmin, EvidenceAdmin, EvidenceInline, TenantAdmin, badge, folded, organizations
 from accounts.templatetags.show import NOTHING, ago
 from integrations.base.registry import connector_classes
 from integrations.models import (
@@ -314,15 +314,8 @@ class CredentialAdmin(PartOfConnectionAdmin):
         return ("consent", str(_("Consent, renews itself"))) if renewable else ("key", str(_("Fixed key")))
 
 
-class ManyOfConnectionAdmin(PartOfConnectionAdmin):
-    """Rows of a connection without end: newest first, offering nothing that an index does not answer."""
-
-    ordering = ("-pk",)
-    sortable_by = ()
-
-
 @admin.register(SyncRun)
-class SyncRunAdmin(ManyOfConnectionAdmin):
+class SyncRunAdmin(BigAdmin, PartOfConnectionAdmin):
     """Every attempt to read a stream."""
 
     list_display = (
@@ -408,7 +401,7 @@ class SyncCursorAdmin(PartOfConnectionAdmin):
 
 
 @admin.register(Quarantine)
-class QuarantineAdmin(ManyOfConnectionAdmin):
+class QuarantineAdmin(BigAdmin, PartOfConnectionAdmin):
     """Records that could not be read, with the reason and their bytes."""
 
     list_display = (

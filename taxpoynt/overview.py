@@ -138,7 +138,6 @@ def overview() -> Overview:
         latest=list(
             Invoice.objects.order_by("-pk").only(
                 "number", "source_label", "source_external_id", "buyer_name", "status", "currency", "payable_amount",
-                "updated_at",
             )[:6]
         ),
     )  # fmt: skip

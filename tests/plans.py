@@ -46,6 +46,11 @@ def share(statement: str, read: re.Pattern[str]) -> float:
     return cost(statement) / cost(f"SELECT * FROM {table[1]}")  # noqa: S608 - a table of ours
 
 
+def too_dear(statements: Iterable[str], read: re.Pattern[str]) -> dict[str, float]:
+    """Return the statements that cost more than a list may, with their part of the cost of the whole table."""
+    return {statement: part for statement in statements if (part := share(statement, read)) > PART}
+
+
 def is_needed(index: str, statements: Iterable[Iterable[str]]) -> bool:
     """Tell whether one of these statements costs more without an index, which is put back."""
     every = list({statement for each in statements for statement in each})

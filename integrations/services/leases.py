@@ -35,6 +35,8 @@ WRITE_BACK = "write-back"  # with a connection's number: telling its deals of th
 LASTS = 15  # seconds after its last renewal: a dead worker's work is free then
 CLAIMED_AT_MOST = 10  # minutes since the row was claimed: a worker that hangs and does not die is replaced then
 RENEWED_EVERY = 4  # seconds: three renewals may fail before anybody else is let in
+# A drain looks this often for claims that dead workers left; one that is over is rung for every ten seconds.
+LOOKS_EVERY = timedelta(seconds=5)
 # Our own table's name and number are all that is written into the statements below.
 RUNG_FOR = 8  # seconds; a ring that is lost costs as many, and the wait for the next sweep
 TABLE = Lease._meta.db_table

@@ -15,7 +15,7 @@ from django_scopes import scope
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin_base import EvidenceAdmin, EvidenceInline, badge, folded
+from accounts.admin_base import BigAdmin, EvidenceInline, badge, folded
 from invoices.admin.of_invoice import OfInvoiceAdmin
 from invoices.models import AuthorityNotice, Exchange, ExchangeCall, Invoice, Purpose, Stage
 from invoices.services.exchange_requests import NotPossible, dismiss, release, request_exchange
@@ -144,12 +144,10 @@ class ExchangeAdmin(OfInvoiceAdmin):
 
 
 @admin.register(AuthorityNotice)
-class AuthorityNoticeAdmin(EvidenceAdmin):
+class AuthorityNoticeAdmin(BigAdmin):
     """What the authority's webhook said; hints only."""
 
     list_display = ("irn", "message", "received_at")
-    ordering = ("-pk",)
-    sortable_by = ()
     search_fields = ("irn__exact",)
     search_help_text = _("The IRN, whole.")
     fields = list_display

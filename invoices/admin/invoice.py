@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin_base import BigAdmin, EvidenceInline, badge, folded, organizations
+from accounts.admin_base import EvidenceInline, SearchedAdmin, badge, folded, organizations
 from accounts.models import Organization
 from accounts.templatetags.show import NOTHING, ago, money, quantity
 from integrations.admin import ProviderOfConnectionFilter
@@ -123,7 +123,7 @@ class KindFilter(admin.SimpleListFilter):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(PaperMixin, InvoiceExchangeActions, BigAdmin):
+class InvoiceAdmin(PaperMixin, InvoiceExchangeActions, SearchedAdmin):
     """Invoices of every organization."""
 
     list_display = (

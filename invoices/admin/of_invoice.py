@@ -9,15 +9,14 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.admin_base import BigAdmin, organizations
+from accounts.admin_base import SearchedAdmin, of_newest, organizations
 from invoices.models import Invoice
 
 BIG = ("draft", "snapshot", "document", "qr_payload")  # what no list of invoices shows
 SEARCHED = _("Number, IRN, buyer, TIN, or the deal's name or id.")
-FOUND = 1_000
 
 
-class OfInvoiceAdmin(BigAdmin):
+class OfInvoiceAdmin(SearchedAdmin):
     """Rows of an invoice, found by what the invoice is found by."""
 
     list_filter: tuple[Any, ...] = (organizations("invoice__organization"),)
@@ -31,8 +30,7 @@ class OfInvoiceAdmin(BigAdmin):
 
     def found(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
         """Return the rows of the newest invoices that have the text."""
-        invoices = Invoice.objects.matching(text).order_by("-pk").values_list("pk", flat=True)
-        return rows.filter(invoice__in=list(invoices[:FOUND]))
+        return of_newest(rows, "invoice", Invoice.objects.matching(text))
 
     @display(description=_("Organization"))
     def show_organization(self, row: Any) -> str:

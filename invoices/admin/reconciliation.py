@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.admin_base import BigAdmin, EvidenceAdmin, badge, folded, organizations
+from accounts.admin_base import BigAdmin, SearchedAdmin, badge, folded, organizations
 from accounts.searching import holds
 from invoices.models import Difference, DifferenceState, Reconciliation, RunState
 from invoices.models.reconciliation import DIFFERENCE_SEARCHED
@@ -18,14 +18,12 @@ COLOURS = {DifferenceState.OPEN: "warning", DifferenceState.EXPLAINED: "info", D
 
 
 @admin.register(Reconciliation)
-class ReconciliationAdmin(EvidenceAdmin):
+class ReconciliationAdmin(BigAdmin):
     """Each run with its figures."""
 
     list_display = ("__str__", "organization", "show_state", "sources", "started_at", "finished_at", "problem")
     list_filter = (organizations(), "state")
     list_select_related = ("organization",)
-    ordering = ("-pk",)
-    sortable_by = ()
     fields = (
         "organization", "since", "until", "show_state", "sources", "registered", "compared", "show_figures",
         "show_numbers", "problem", "by", "started_at", "finished_at",
@@ -49,7 +47,7 @@ class ReconciliationAdmin(EvidenceAdmin):
 
 
 @admin.register(Difference)
-class DifferenceAdmin(BigAdmin):
+class DifferenceAdmin(SearchedAdmin):
     """Each difference; owners and notes are given on the organization's own page."""
 
     list_display = ("label", "organization", "cause", "amount", "currency", "show_state", "owner", "deadline")

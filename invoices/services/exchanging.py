@@ -19,7 +19,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
-from integrations.services.leases import Claimed, LeaseLost, claim_end, claim_of, renewed
+from integrations.services.leases import LOOKS_EVERY, Claimed, LeaseLost, claim_end, claim_of, renewed
 from invoices.authority.base import Answer, Authority, CredentialsRefused
 from invoices.models import Business, Exchange, ExchangeCall, Purpose, Stage
 from invoices.services.authority_keys import Group, authority_for
@@ -33,8 +33,6 @@ SENDING = ("transmit", "update", "vat")
 SENDING_LASTS = timedelta(minutes=4)
 LOOKED_FOR_EVERY = timedelta(seconds=30)
 STILL_UNDER_WAY = "What a worker sent before it stopped may still arrive. It is looked at again by itself."
-# A drain looks this often for what dead workers left; one that is over is rung for every ten seconds.
-LOOKS_EVERY = timedelta(seconds=5)
 # Seconds after the first, second … attempt in a row that settled nothing.
 BACK_OFF = (5, 30, 120, 600, 3600)
 # What somebody has to mend elsewhere, such as keys, is looked at again this much later.

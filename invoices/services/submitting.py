@@ -21,7 +21,7 @@ from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
 from accounts.models import Organization
-from integrations.services.leases import LeaseLost, claim_end, renewed
+from integrations.services.leases import LOOKS_EVERY, LeaseLost, claim_end, renewed
 from invoices.authority.base import Authority
 from invoices.authority.pacing import held_for
 from invoices.models import REGISTERED, WAITING, Business, Invoice, Status
@@ -33,8 +33,6 @@ from invoices.services.noting import settle_original
 
 logger = structlog.get_logger(__name__)
 
-# A drain looks this often for what dead workers left; one that is over is rung for every ten seconds.
-LOOKS_EVERY = timedelta(seconds=5)
 # Seconds to wait after the first, second … attempt in a row that settled nothing.
 BACK_OFF = (5, 15, 60, 300, 1800, 3600)
 ALARM_AFTER = 4

@@ -18,7 +18,7 @@ from invoices.models import Invoice
 from tests.factories import make_member, make_user
 from tests.invoices.lists import ADMIN, LISTS, Listed
 from tests.invoices.many import fill
-from tests.plans import PART, asked, is_needed, share
+from tests.plans import asked, is_needed, too_dear
 
 pytestmark = pytest.mark.django_db  # which has the database made; the rows are the module's, not a test's
 
@@ -55,8 +55,7 @@ def statements(django_db_setup: None, django_db_blocker: Any) -> Iterator[Statem
 
 @pytest.mark.parametrize("listed", LISTS, ids=lambda listed: listed.name)
 def test_a_list_is_read_by_an_index_and_only_in_part(listed: Listed, statements: Statements) -> None:
-    dear = {statement: part for statement in statements[listed] if (part := share(statement, READ)) > PART}
-    assert dear == {}
+    assert too_dear(statements[listed], READ) == {}
 
 
 @pytest.mark.parametrize("index", INDEXES)

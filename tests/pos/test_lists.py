@@ -31,7 +31,7 @@ from pos.models import (
 )
 from tests.factories import make_member, make_user
 from tests.pages.conftest import MODEL_BACKEND
-from tests.plans import PART, asked, is_needed, months, plan, share
+from tests.plans import asked, is_needed, months, plan, too_dear
 from tests.pos.lists import LISTS, Listed
 from tests.pos.many import Till, fill, first_day
 
@@ -84,8 +84,7 @@ def _facts(till: Till) -> dict[str, Any]:
 
 @pytest.mark.parametrize("listed", LISTS, ids=lambda listed: listed.name)
 def test_a_list_is_read_by_an_index_and_only_in_part(listed: Listed, statements: Statements) -> None:
-    dear = {statement: part for statement in statements[listed] if (part := share(statement, READ)) > PART}
-    assert dear == {}
+    assert too_dear(statements[listed], READ) == {}
 
 
 @pytest.mark.parametrize(

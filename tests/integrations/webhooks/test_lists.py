@@ -16,7 +16,7 @@ from django_scopes import scopes_disabled
 from integrations.models import WebhookDelivery, WebhookEvent
 from tests.factories import make_organization, make_user
 from tests.pages.conftest import MODEL_BACKEND
-from tests.plans import PART, asked, is_needed, share
+from tests.plans import asked, is_needed, too_dear
 from tests.pos.making import make_till
 
 pytestmark = pytest.mark.django_db  # which has the database made; the rows are the module's, not a test's
@@ -82,8 +82,7 @@ def statements(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[s
 
 @pytest.mark.parametrize("listed", LISTS)
 def test_a_list_is_read_by_an_index_and_only_in_part(listed: str, statements: dict[str, list[str]]) -> None:
-    dear = {statement: part for statement in statements[listed] if (part := share(statement, READ)) > PART}
-    assert dear == {}
+    assert too_dear(statements[listed], READ) == {}
 
 
 @pytest.mark.parametrize("index", INDEXES)
