@@ -64,7 +64,7 @@ def test_the_qr_is_drawn_once_and_kept(signed: Invoice, monkeypatch: pytest.Monk
     first = qr_of(signed)
     QrPicture.objects.update(svg=first.replace("QR code of the invoice", "As it was drawn then"))
     assert "As it was drawn then" in qr_of(signed)
-    signed.qr_payload = "B" + signed.qr_payload[1:]
+    signed.qr_payload = signed.qr_payload.swapcase()  # another one, whatever letter it began with
     assert qr_of(signed) == qr.qr_svg(signed.qr_payload)
     assert QrPicture.objects.count() == 1
 
